@@ -1,0 +1,86 @@
+# Everything runs in .venv, which is made and kept up to date as needed. `make PYTHON=/path/to/python3.12 demo`
+# chooses another interpreter.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help demo serve test lint bench clean
+.DELETE_ON_ERROR:
+
+# An inherited PYTHONPATH or an activated environment must not leak into .venv.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# Python finds itself by PATH, so there must be one even in an empty environment.
+ifeq ($(strip $(PATH)),)
+export PATH := /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+endif
+
+PYTHON ?=
+PYTHONS = $(or $(PYTHON),python3.11 python3.12 python3.13 python3 python)
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip -qq
+PINS := pyproject.toml constraints.txt
+ARGS ?=
+
+help:
+	@echo "make demo   build a small library, ask it four questions, compare with the truth"
+	@echo "make serve  the server on http://127.0.0.1:8765 (ARGS='--port 9000' for more)"
+	@echo "make test   all tests (ARGS='-k time' for some)"
+	@echo "make lint   ruff, mypy --strict, the import directions"
+	@echo "make bench  speed of this machine, part by part"
+	@echo "make clean  remove .venv and caches; libraries and indexes stay"
+
+demo: .venv/.demo-stamp
+	@$(BIN)/momentseek demo $(ARGS)
+
+serve: .venv/.demo-stamp
+	@$(BIN)/momentseek serve $(ARGS)
+
+test: .venv/.test-stamp
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/.test-stamp
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_imports.py
+
+bench: .venv/.demo-stamp
+	@$(BIN)/python -m bench $(ARGS)
+
+clean:
+	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/bin/python:
+	@for python in $(PYTHONS); do \
+	  "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && found=$$python && break; \
+	done; \
+	if [ -z "$$found" ]; then \
+	  echo "momentseek needs Python 3.11 or newer; looked for: $(PYTHONS). Install it (Debian, Ubuntu: apt" \
+	       "install python3 python3-venv), or name one: make PYTHON=/path/to/python3.12" >&2; exit 1; fi; \
+	if ! "$$found" -c 'import ensurepip, venv' 2>/dev/null; then \
+	  echo "$$found cannot make virtual environments: its venv module is missing. Install it (Debian, Ubuntu:" \
+	       "apt install python3-venv) and run make again." >&2; exit 1; fi; \
+	echo "Making .venv with $$("$$found" -c 'import sys; print(sys.executable, sys.version.split()[0])')"; \
+	"$$found" -m venv --clear .venv
+
+# $(1): extras, $(2): what to say
+define install
+	@start=$$(date +%s); echo "Installing $(2) ..."; \
+	$(PIP) install -c constraints.txt -e '.[$(1)]' && \
+	echo "Installed in $$(( $$(date +%s) - start )) s, $$(du -sm .venv | cut -f1) MB in .venv."
+	@$(BIN)/python -c 'import cv2' >/dev/null 2>&1 || { \
+	  echo "This machine has no libGL: taking OpenCV without windows."; \
+	  $(PIP) install --force-reinstall --no-deps opencv-python-headless==$$(sed -n 's/^opencv-python==//p' constraints.txt) && \
+	  $(BIN)/python -c 'import cv2'; }
+endef
+
+.venv/.demo-stamp: $(PINS) | .venv/bin/python
+	$(call install,demo,momentseek and the demo's photographs (1.2 GB))
+	@touch $@
+
+.venv/.test-stamp: $(PINS) | .venv/bin/python
+	$(call install,test$(comma)models,momentseek and what its tests need (7 GB: torch is among it))
+	@touch .venv/.demo-stamp $@
+
+comma := ,
