@@ -1,0 +1,1 @@
+"""What every room shares: types, time, boxes, identity, errors, settings. Imports no other room."""

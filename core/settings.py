@@ -1,0 +1,185 @@
+"""Settings: command line > environment > your file > profile > default. Wrong keys are errors.
+
+Environment variables start with ``MOMENTSEEK_`` and use two underscores between levels:
+``MOMENTSEEK_INGEST__SAMPLES_PER_SECOND=1``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from core.errors import SettingsError
+
+ENV_PREFIX = "MOMENTSEEK_"
+ENV_NOT_SETTINGS = {"MOMENTSEEK_CONFIG"}
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class IngestSettings(_Section):
+    samples_per_second: float = Field(2.0, gt=0, le=60, description="sampled frames per second of video")
+    max_side_px: int = Field(960, ge=64, le=4096, description="longer side of the frame that models see")
+    shots: bool = Field(True, description="find shot cuts and sample the first frame of every shot")
+    storyboard: bool = Field(True, description="write sprite sheets and a WebVTT track per video")
+    min_free_disk_mb: int = Field(500, ge=0, description="ingest stops below this much free disk")
+
+
+class DecodeSettings(_Section):
+    """Limits of the child process that opens media files."""
+
+    max_pixels: int = Field(50_000_000, ge=1, description="larger pictures and frames are refused")
+    max_duration_hours: float = Field(24.0, gt=0, description="longer videos are refused")
+    memory_mb: int = Field(4096, ge=256, description="address space of the child beyond its start")
+    stall_seconds: float = Field(60.0, gt=0, description="no frame for this long: the file is given up")
+    cpu_seconds_per_file: int = Field(6 * 3600, gt=0, description="processor time for one file")
+    threads: int = Field(0, ge=0, description="decoder threads, 0 for as many as there are cores")
+
+
+class EmbedderSettings(_Section):
+    model: str = Field("mobilenetv2", description="name from the model table, or a path to local weights")
+    engine: Literal["auto", "openvino", "torch"] = "auto"
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+
+
+class DetectorSettings(_Section):
+    model: str = Field("salient", description="name from the model table, or a path to local weights")
+    max_regions: int = Field(12, ge=0, le=300, description="regions kept per frame")
+    tiles: bool = Field(True, description="also describe a fixed grid of tiles at several resolutions")
+
+
+class FaceSettings(_Section):
+    model: str = Field("dlib", description="name of the detector and descriptor pair, or 'none'")
+    min_side_px: int = Field(32, ge=8, description="smaller faces are not indexed")
+
+
+class IndexSettings(_Section):
+    null_sample: int = Field(2000, ge=50, le=50_000, description="points sampled to learn what chance is")
+
+
+class SearchSettings(_Section):
+    limit: int = Field(50, ge=1, le=1000, description="segments returned at most")
+    min_confidence: Literal["low", "medium", "high"] = "low"
+
+
+class ServerSettings(_Section):
+    host: str = "127.0.0.1"
+    port: int = Field(8765, ge=0, le=65535)
+    max_upload_mb: int = Field(25, ge=1, description="largest query picture")
+
+
+def _default_data_dir() -> Path:
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "momentseek"
+
+
+def _default_model_dir() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "momentseek/models"
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, validate_default=True
+    )
+
+    profile: str = "offline"
+    data_dir: Path = Field(default_factory=_default_data_dir, description="catalogue, index, storyboards")
+    model_dir: Path = Field(default_factory=_default_model_dir, description="fetched and converted models")
+    ingest: IngestSettings = IngestSettings()
+    decode: DecodeSettings = DecodeSettings()
+    embedder: EmbedderSettings = EmbedderSettings()
+    detector: DetectorSettings = DetectorSettings()
+    faces: FaceSettings = FaceSettings()
+    index: IndexSettings = IndexSettings()
+    search: SearchSettings = SearchSettings()
+    server: ServerSettings = ServerSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        # load() reads the environment itself, because the command line stands above it.
+        return (init_settings,)
+
+
+def profile_names() -> list[str]:
+    return sorted(entry.name.removesuffix(".yaml") for entry in resources.files("configs").iterdir()
+                  if entry.name.endswith(".yaml"))
+
+
+def load(config: Path | None = None, overrides: Mapping[str, Any] | None = None) -> Settings:
+    """The settings of this run.
+
+    ``config`` is a YAML file (default: the file that MOMENTSEEK_CONFIG names, if any); ``overrides`` are
+    the command line's, keys as in the file. Raises SettingsError naming the key and the value.
+    """
+    if config is None and os.environ.get("MOMENTSEEK_CONFIG"):
+        config = Path(os.environ["MOMENTSEEK_CONFIG"])
+    chosen = _read_yaml(config) if config else {}
+    overrides = dict(overrides or {})
+    asked = overrides.get("profile") or os.environ.get(ENV_PREFIX + "PROFILE") or chosen.get("profile")
+    profile, profiles = asked or "offline", profile_names()
+    if profile not in profiles:
+        raise SettingsError(f"There is no profile {profile!r}; the profiles are {', '.join(profiles)}.")
+    text = (resources.files("configs") / f"{profile}.yaml").read_text("utf-8")
+    _refuse_unknown_environment()
+    layered: dict[str, Any] = {}
+    for layer in (yaml.safe_load(text) or {}, chosen, EnvSettingsSource(Settings)(), overrides):
+        layered = _merge(layered, layer)
+    try:
+        return Settings(**{**layered, "profile": profile})
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(f"Setting {key} = {first.get('input')!r}: {first['msg']}.") from None
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text("utf-8"))
+    except OSError as error:
+        raise SettingsError(f"Cannot read the configuration {path}: {error.strerror}.") from None
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise SettingsError(f"{path} must hold keys and values, not {type(content).__name__}.")
+    return content
+
+
+def _merge(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(low)
+    for key, value in high.items():
+        mine = merged.get(key)
+        if isinstance(mine, Mapping) and isinstance(value, Mapping):
+            value = _merge(mine, value)
+        merged[key] = value
+    return merged
+
+
+def _refuse_unknown_environment() -> None:
+    for name in os.environ:
+        if not name.startswith(ENV_PREFIX) or name in ENV_NOT_SETTINGS:
+            continue
+        section, _, key = name.removeprefix(ENV_PREFIX).lower().partition("__")
+        known = Settings.model_fields.get(section)
+        inner = getattr(known.annotation, "model_fields", None) if known else None
+        if known is None or (key and (inner is None or key not in inner)):
+            raise SettingsError(
+                f"Environment variable {name} is not a setting; the sections are "
+                f"{', '.join(sorted(Settings.model_fields))}."
+            )
