@@ -1,0 +1,169 @@
+"""The embedded store as its users hold it: Qdrant Edge in a process of its own, shared by all others."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from core.errors import DiskFull
+from core.record import Points, VectorName
+from core.types import Kind, Vectors
+from index.store import Where
+from index.stores import edge_wire as wire
+from index.stores.edge_link import Link
+from index.stores.schema import check_points, check_vectors, dimension_of, sets_nothing
+
+_BATCH_POINTS = 2_000
+_PAGE_POINTS = 20_000
+
+
+class EdgeStore:
+    """One generation of the index in ``data_dir``; any number of processes and threads at a time.
+
+    The first user starts the process that owns the data; it ends ``linger_seconds`` after the last one has
+    closed. Raises StoreBusy when somebody holds the index and does not answer, StoreDamaged when the
+    generation cannot be read or, with ``create`` off, is missing.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        generation: str,
+        dimensions: Mapping[VectorName, int],
+        *,
+        min_free_disk_mb: int = 500,
+        create: bool = True,
+        linger_seconds: float = 1.0,
+        start_timeout_seconds: float = 30.0,
+    ) -> None:
+        self._data_dir = Path(data_dir)
+        self._generation = generation
+        self._path = wire.generation_dir(self._data_dir, generation)
+        self._dimensions: dict[str, int] = {str(name): size for name, size in dimensions.items()}
+        self._min_free_bytes = min_free_disk_mb * 1_000_000
+        self._unflushed = False
+        self._link = Link(self._data_dir, linger_seconds, start_timeout_seconds)
+        try:
+            self._call("open", self._dimensions, create)
+        except BaseException:
+            self._link.close()
+            raise
+
+    @staticmethod
+    def owner(data_dir: Path) -> int | None:
+        """The process that holds the index in ``data_dir``, or None (0 when it did not say)."""
+        return wire.owner_pid(Path(data_dir))
+
+    def upsert(self, points: Points) -> None:
+        check_points(points, self._dimensions)
+        for first in range(0, len(points), _BATCH_POINTS):
+            batch = points[first : first + _BATCH_POINTS]
+            self._check_disk(batch)
+            self._unflushed = True
+            self._call("upsert", batch)
+
+    def flush(self) -> None:
+        self._unflushed = False
+        self._call("flush")
+
+    def query(
+        self,
+        vector_name: VectorName,
+        vectors: Vectors,
+        where: Where,
+        limit: int,
+        score_threshold: float | None = None,
+    ) -> list[Points]:
+        check_vectors(vectors, vector_name, self._dimensions)
+        if limit < 1 or not len(vectors):
+            return [Points.empty(vector_name) for _ in vectors]
+        found: list[Points] = self._call("query", vector_name, vectors, where, limit, score_threshold)
+        return found
+
+    def sample(self, vector_name: VectorName, where: Where, limit: int) -> Points:
+        dimension = dimension_of(vector_name, self._dimensions)
+        if limit < 1:
+            return Points.empty(vector_name, dimension)
+        found: Points = self._call("sample", vector_name, where, limit)
+        return found
+
+    def get(self, ids: Sequence[str], vector_name: VectorName) -> Points:
+        dimension_of(vector_name, self._dimensions)
+        found: Points = self._call("get", list(ids), vector_name)
+        return found
+
+    def scroll(self, vector_name: VectorName, where: Where, limit: int = 100_000) -> Points:
+        pages = list(self._pages(vector_name, where, limit))
+        if not pages:
+            return Points.empty(vector_name)
+        points = Points.concatenate(pages)
+        return points[np.lexsort((np.arange(len(points)), points.time_seconds))]
+
+    def count(self, where: Where) -> int:
+        return int(self._call("count", where))
+
+    def counts(self, media_id: str) -> dict[Kind, int]:
+        found: dict[Kind, int] = self._call("counts", media_id)
+        return found
+
+    def delete(self, where: Where) -> None:
+        if sets_nothing(where):
+            raise ValueError("delete needs a condition; this one matches every point")
+        self._unflushed = True
+        self._call("delete", where)
+
+    def size_bytes(self) -> int:
+        """Blocks in use: the store's files are sparse and look larger than they are."""
+        total = 0
+        for path in self._path.rglob("*"):
+            try:
+                total += path.stat().st_blocks * 512
+            except FileNotFoundError:
+                continue
+        return total
+
+    def info(self) -> dict[str, Any]:
+        """points, segments, path, dimensions, and pid of the process that owns the data."""
+        return {**self._call("info"), "pid": self.owner(self._data_dir)}
+
+    def close(self) -> None:
+        """Flush and let go; a second time does nothing."""
+        try:
+            if self._unflushed and not self._link.closed:
+                self.flush()
+        finally:
+            self._link.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _call(self, operation: str, *arguments: object) -> Any:
+        return self._link.call(operation, self._generation, *arguments)
+
+    def _pages(self, vector_name: VectorName, where: Where, limit: int) -> Iterator[Points]:
+        after: str | None = None
+        while limit > 0:
+            page, after = self._call("page", vector_name, where, min(limit, _PAGE_POINTS), after)
+            yield page
+            limit -= len(page)
+            if after is None:
+                return
+
+    def _check_disk(self, batch: Points) -> None:
+        """A full disk kills the process that writes to a mapped file: stop well before."""
+        free = shutil.disk_usage(self._data_dir).free
+        # Once in the write-ahead log as float32, once in the store as float16, and the payload twice.
+        needed = len(batch) * (6 * self._dimensions[batch.vector_name] + 1_000)
+        if free - needed < self._min_free_bytes:
+            raise DiskFull(
+                f"{free // 1_000_000} MB are free on the disk of {self._data_dir} and "
+                f"{self._min_free_bytes // 1_000_000} MB are kept free. Make room, or lower "
+                "ingest.min_free_disk_mb."
+            )
