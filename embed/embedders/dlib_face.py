@@ -1,0 +1,50 @@
+"""dlib's face descriptor: 128-d, from a face chip aligned by five landmarks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from core.boxes import to_pixels
+from core.packaged import packaged_file
+from core.types import Faces, Image, Vectors
+from embed.models import FACE_EMBEDDERS
+from embed.pooling import unit
+from embed.runtime import file_hash
+
+
+class DlibFaceEmbedder:
+    """Unit vectors of dlib's descriptors. They all lie near one another: strangers have a cosine of about
+    0.82 and the published threshold, a distance of 0.6, is about 0.91; search knows this from the table."""
+
+    def __init__(self) -> None:
+        import dlib
+
+        self.model = FACE_EMBEDDERS["dlib"]
+        path = packaged_file(self.model.package, self.model.file)
+        self._hash = file_hash(path)
+        self._network: Any = dlib.face_recognition_model_v1(str(path))
+
+    @property
+    def dimension(self) -> int:
+        return self.model.dimension
+
+    @property
+    def fingerprint(self) -> dict[str, str]:
+        return {"name": self.model.name, "weights": self._hash[:16]}
+
+    def describe(self, image: Image, faces: Faces) -> Vectors:
+        import dlib
+
+        height, width = image.shape[:2]
+        rows = []
+        for index in range(len(faces)):
+            left, top, right, bottom = to_pixels(faces.box_xyxy[index].tolist(), width, height)
+            points = (faces.landmarks_xy[index] * (width, height)).round().astype(int)
+            shape = dlib.full_object_detection(
+                dlib.rectangle(left, top, right - 1, bottom - 1), [dlib.point(int(x), int(y)) for x, y in points]
+            )
+            chip = dlib.get_face_chip(image, shape, size=150, padding=0.25)
+            rows.append(np.array(self._network.compute_face_descriptor(chip), np.float32))
+        return unit(np.stack(rows)) if rows else np.zeros((0, self.dimension), np.float32)

