@@ -1,0 +1,249 @@
+"""Decoding from the outside: a child process does it, and whatever happens to it is one plain error here."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from core.errors import (
+    MediaBroken,
+    MediaError,
+    MediaRefused,
+    MediaSkipped,
+    MomentseekError,
+    TimeOutOfRange,
+)
+from core.settings import DecodeSettings, IngestSettings
+from core.types import Image
+from ingest.media import DecodeSummary, MediaFacts, Sample
+
+Item = MediaFacts | Sample | DecodeSummary
+
+_ERRORS: dict[str, type[MomentseekError]] = {
+    kind.__name__: kind for kind in (MediaBroken, MediaSkipped, MediaRefused, TimeOutOfRange)
+}
+_HEADER_BYTES = 64 << 20  # shot starts of a day of fast cuts
+_JOIN_SECONDS = 5.0
+
+
+class Decoder:
+    """Reads media files in a spawned child, one at a time; the child serves many files and is replaced
+    after a crash, a stall or an abandoned reading. Not for several threads at once.
+
+    A reading holds at most ``decode_child.QUEUED_MESSAGES`` + 2 frames at ``max_side_px`` and three full
+    decoded ones. ``progress`` is the share [0, 1] of the current file that has been read: by time where
+    the container states a duration, by bytes where not; None before the first word.
+    """
+
+    def __init__(self, decode: DecodeSettings | None = None, ingest: IngestSettings | None = None) -> None:
+        self._decode = decode or DecodeSettings()
+        self._ingest = ingest or IngestSettings()
+        self._process: Any = None
+        self._pipe: Any = None
+        self._busy = False
+        self._stalled = False
+        self.progress: float | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the child, None while there is none."""
+        return self._process.pid if self._process else None
+
+    def read(self, path: Path | str) -> Iterator[Item]:
+        """The facts, then samples in time order, then the summary.
+
+        Raises MediaBroken, MediaSkipped or MediaRefused with one sentence. Leaving the iterator early ends
+        the child; the next reading starts another.
+        """
+        return self._converse(Path(path), {"what": "samples"})
+
+    def probe(self, path: Path | str) -> MediaFacts:
+        """What ``read`` yields first. Raises as ``read``."""
+        for item in self._converse(Path(path), {"what": "facts"}):
+            if isinstance(item, MediaFacts):
+                facts = item
+        return facts
+
+    def read_interval(
+        self, path: Path | str, start_seconds: float, end_seconds: float, max_side: int | None = None
+    ) -> Iterator[Sample]:
+        """Every frame shown within the half-open [start_seconds, end_seconds), beginning with the one on
+        screen at the start (its time may be a little before it); decoding starts at the keyframe before.
+        ``shot`` is 0 throughout. Full resolution unless ``max_side`` is given.
+
+        Raises as ``read``, and TimeOutOfRange when ``start_seconds`` is past the end.
+        """
+        request = {
+            "what": "frames", "start_seconds": float(start_seconds), "end_seconds": float(end_seconds),
+            "max_side": max_side,
+        }  # fmt: skip
+        return (item for item in self._converse(Path(path), request) if isinstance(item, Sample))
+
+    def frame_at(self, path: Path | str, time_seconds: float, max_side: int | None = None) -> Image:
+        """The picture on screen at this time: of the last frame whose time is not after it. Raises as
+        ``read_interval``."""
+        pictures = [sample.image for sample in self.read_interval(path, time_seconds, time_seconds, max_side)]
+        if not pictures:
+            raise MediaBroken(f"{Path(path).name} has no frame at {time_seconds:g} s.")
+        return pictures[0]
+
+    def close(self) -> None:
+        """End the child and wait for it."""
+        process, pipe, self._process, self._pipe = self._process, self._pipe, None, None
+        if process is None:
+            return
+        pipe.close()
+        if self._busy:
+            process.kill()
+        process.join(_JOIN_SECONDS)
+        if process.is_alive():
+            process.kill()
+            process.join()
+        process.close()
+
+    def _start(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe(duplex=True)
+        arguments = (theirs, self._decode, self._ingest)
+        self._process = context.Process(target=_serve, args=arguments, name="momentseek-decode", daemon=True)
+        try:
+            self._process.start()
+        finally:
+            theirs.close()
+
+    def _converse(self, path: Path, request: dict[str, Any]) -> Iterator[Item]:
+        if self._busy:
+            raise RuntimeError("this Decoder is reading another file; finish or close that reading first")
+        self._busy, self.progress = True, None
+        finished = False
+        try:
+            self._ask(path, request)
+            while (message := self._receive(path)) is not None:
+                if not isinstance(message, float):
+                    yield message
+            finished = True
+        except (MediaError, TimeOutOfRange) as error:
+            finished = getattr(error, "from_child", False)
+            raise
+        finally:
+            if not finished:
+                self.close()
+            self._busy = False
+
+    def _ask(self, path: Path, request: dict[str, Any]) -> None:
+        if self._process is None or not self._process.is_alive():
+            self.close()
+            self._start()
+        self._stalled = False
+        # Hex of the file system's own bytes: names that are not UTF-8 survive.
+        message = {**request, "path": os.fsencode(path.absolute()).hex()}
+        try:
+            self._pipe.send_bytes(json.dumps(message).encode())
+        except OSError:
+            raise self._what_happened(path) from None
+
+    def _receive(self, path: Path) -> Item | float | None:
+        """The next item, the share read so far, or None at the end; raises what the child reports."""
+        watchdog = threading.Timer(self._decode.stall_seconds, self._give_up, [self._process])
+        watchdog.daemon = True
+        watchdog.start()
+        try:
+            header = json.loads(self._pipe.recv_bytes(_HEADER_BYTES))
+            pixels = self._receive_pixels(header["shape"]) if "shape" in header else None
+            return self._understand(header, pixels)
+        except (EOFError, OSError, ValueError, KeyError, TypeError):
+            raise self._what_happened(path) from None
+        finally:
+            watchdog.cancel()
+
+    def _give_up(self, process: Any) -> None:
+        # A child that is stopped or hangs in the middle of a message is ended from this thread: the
+        # reader then sees the end of the pipe.
+        self._stalled = True
+        process.kill()
+
+    def _receive_pixels(self, shape: list[int]) -> Image:
+        height, width, channels = shape
+        if height * width > max(self._decode.max_pixels, self._ingest.max_side_px**2) or channels != 3:
+            raise ValueError(f"the decoder announced a picture of shape {shape}")
+        image = np.empty((height, width, channels), np.uint8)
+        if self._pipe.recv_bytes_into(image.reshape(-1)) != image.nbytes:
+            raise ValueError("the decoder sent part of a picture")
+        return image
+
+    def _understand(self, header: dict[str, Any], image: Image | None) -> Item | float | None:
+        kind = header.pop("kind")
+        if header.get("share") is not None:
+            self.progress = header["share"]
+        if kind == "sample" and image is not None:
+            return Sample(header["time_seconds"], header["shot"], image, header["is_cut"])
+        if kind == "facts":
+            return MediaFacts(**header)
+        if kind == "summary":
+            self.progress = 1.0
+            return DecodeSummary(**{**header, "shot_starts_seconds": tuple(header["shot_starts_seconds"])})
+        if kind == "error":
+            error = _ERRORS[header["error"]](header["message"])
+            error.from_child = True  # type: ignore[attr-defined]
+            raise error
+        return None if kind == "end" else self.progress or 0.0
+
+    def _what_happened(self, path: Path) -> MediaError:
+        """Why the child stopped answering; it is gone afterwards."""
+        process, stalled = self._process, self._stalled
+        if not stalled:
+            process.join(_JOIN_SECONDS)
+        if process.is_alive():
+            process.kill()
+        process.join()
+        if stalled:
+            seconds = self._decode.stall_seconds
+            return MediaBroken(f"{path.name} gave no frame for {seconds:g} s and was given up.")
+        code = process.exitcode
+        if code is not None and -code == getattr(signal, "SIGXCPU", None):
+            return MediaRefused(
+                f"{path.name} took more than {self._decode.cpu_seconds_per_file} s of processor time "
+                "(decode.cpu_seconds_per_file)."
+            )
+        return MediaBroken(f"The decoder crashed on {path.name} ({_exit_reason(code)}).")
+
+
+def decode_frame_at(
+    path: Path | str, time_seconds: float, decode: DecodeSettings | None = None, max_side: int | None = None
+) -> Image:
+    """One picture with a child of its own; keep a ``Decoder`` for more. Raises as ``Decoder.frame_at``."""
+    with Decoder(decode) as decoder:
+        return decoder.frame_at(path, time_seconds, max_side)
+
+
+def _serve(pipe: Any, decode: DecodeSettings, ingest: IngestSettings) -> None:
+    # Imported in the child only: the parent needs none of the libraries that read media.
+    from ingest.decode_child import serve
+
+    serve(pipe, decode, ingest)
+
+
+def _exit_reason(code: int | None) -> str:
+    if code is None or code >= 0:
+        return f"exit code {code}"
+    try:
+        return f"signal {-code}, {signal.Signals(-code).name}"
+    except ValueError:
+        return f"signal {-code}"

@@ -1,0 +1,81 @@
+"""What chance looks like: how similar a query is to things that have nothing to do with it.
+
+A raw cosine means nothing by itself: its level depends on the model, the query and the library. So a query
+is held against a fixed random sample of the index, and a hit counts by how far it stands out of that
+sample, in robust standard deviations (median and median absolute deviation, Rousseeuw and Croux 1993).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.answer import CONFIDENCES, Confidence
+
+_MAD_TO_SIGMA = 1.4826
+_PRIOR_WEIGHT = 50.0
+"""The model's prior counts as this many sampled points: it carries a library of a few pictures and is
+forgotten by one of hours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chance:
+    """Centre and deviation of the cosine between a query and things unrelated to it."""
+
+    centre: float
+    deviation: float
+
+    def z(self, cosine: NDArray[np.float32]) -> NDArray[np.float32]:
+        return ((cosine - self.centre) / self.deviation).astype(np.float32)
+
+    def cosine(self, z: float) -> float:
+        return self.centre + z * self.deviation
+
+    @classmethod
+    def learn(cls, cosines: NDArray[np.float32], prior: Chance) -> Chance:
+        """From the query's cosines to the sample, shape (n,), and what the model's makers know."""
+        n = len(cosines)
+        if n == 0:
+            return prior
+        centre = float(np.median(cosines))
+        deviation = float(np.median(np.abs(cosines - centre))) * _MAD_TO_SIGMA
+        share = n / (n + _PRIOR_WEIGHT)
+        mixed_centre = share * centre + (1 - share) * prior.centre
+        mixed_deviation = share * deviation + (1 - share) * prior.deviation
+        # A library in which everything looks alike must not make a hair's breadth look like proof.
+        return cls(mixed_centre, max(mixed_deviation, prior.deviation / 2))
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """From z to what people see: a score in [0, 100] and a word. Below ``low`` nothing is returned."""
+
+    low: float
+    medium: float
+    high: float
+
+    def score(self, z: float) -> float:
+        """50 at medium; 80 at high; strictly rising, so that order is kept.
+
+        >>> Scale(3, 4, 6).score(4.0), Scale(3, 4, 6).score(6.0)
+        (50.0, 80.0)
+        """
+        steepness = np.log(4.0) / (self.high - self.medium)
+        return float(round(100 / (1 + np.exp(-steepness * (z - self.medium))), 2))
+
+    def confidence(self, z: float) -> Confidence | None:
+        """None below low."""
+        if z >= self.high:
+            return "high"
+        if z >= self.medium:
+            return "medium"
+        return "low" if z >= self.low else None
+
+    def threshold(self, least: Confidence) -> float:
+        return {"low": self.low, "medium": self.medium, "high": self.high}[least]
+
+
+def at_least(confidence: Confidence, least: Confidence) -> bool:
+    return CONFIDENCES.index(confidence) >= CONFIDENCES.index(least)

@@ -1,0 +1,67 @@
+"""Growth of segments on curves made by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from search.segments import Curve, Growth, best_per_time, grow
+
+
+def curve(*z: float, step: float = 0.5) -> Curve:
+    start = np.arange(len(z)) * step
+    return Curve(start, start + step, np.array(z, np.float32), np.arange(len(z)))
+
+
+def spans(made: Curve, least: float = 3.0, **growth: float) -> list[tuple[float, float]]:
+    return [(span.start_seconds, span.end_seconds) for span in grow(made, least, Growth(**growth))]
+
+
+def test_nothing_above_the_line_is_no_segment() -> None:
+    assert spans(curve(1, 2, 2.9, 1)) == []
+    assert spans(curve()) == []
+
+
+def test_a_segment_ends_where_the_curve_falls_below_half_its_peak() -> None:
+    assert spans(curve(0, 1, 5, 6, 4, 2, 0), bridge_seconds=0) == [(1.0, 2.5)]
+
+
+def test_a_short_dip_is_bridged_and_a_long_one_is_not() -> None:
+    assert spans(curve(6, 6, 0, 6, 6), bridge_seconds=0.5) == [(0.0, 2.5)]
+    assert spans(curve(6, 6, 0, 0, 0, 6, 6), bridge_seconds=0.5) == [(0.0, 1.0), (2.5, 3.5)]
+
+
+def test_a_missing_sample_is_a_dip() -> None:
+    whole = curve(6, 6, 6, 6, 6)
+    keep = np.array([0, 1, 3, 4])
+    holed = Curve(whole.start_seconds[keep], whole.end_seconds[keep], whole.z[keep], keep)
+    assert spans(holed, bridge_seconds=0.5) == [(0.0, 2.5)]
+    assert spans(holed, bridge_seconds=0.2) == [(0.0, 1.0), (1.5, 2.5)]
+
+
+def test_the_better_of_two_comes_first_and_they_do_not_share_samples() -> None:
+    found = grow(curve(4, 4, 0, 0, 0, 0, 9, 9), 3.0, Growth())
+    assert [(span.start_seconds, span.z) for span in found] == [(3.0, 9.0), (0.0, 4.0)]
+
+
+def test_a_still_is_a_span_without_length() -> None:
+    still = Curve(np.zeros(1), np.zeros(1), np.array([5], np.float32), np.array([7]))
+    (span,) = grow(still, 3.0, Growth())
+    assert (span.start_seconds, span.end_seconds, span.hit) == (0.0, 0.0, 7)
+
+
+def test_best_per_time_keeps_the_best_hit_of_each_sample() -> None:
+    times = np.array([1.0, 0.0, 1.0, 0.0])
+    made = best_per_time(times, np.stack([times, times + 1], axis=1), np.array([1, 5, 3, 2], np.float32))
+    assert made.z.tolist() == [5, 3]
+    assert made.hit.tolist() == [1, 2]
+    assert made.start_seconds.tolist() == [0.0, 1.0]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_spans_never_overlap(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    found = grow(curve(*(rng.random(80) * 8)), 2.0, Growth(bridge_seconds=float(rng.random() * 2)))
+    edges = sorted((span.start_seconds, span.end_seconds) for span in found)
+    assert all(end <= start for (_, end), (start, _) in zip(edges, edges[1:], strict=False))
+    assert all(start < end for start, end in edges)
