@@ -1,0 +1,35 @@
+"""What the routes need of the library; momentseek/engine.py provides it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from core.answer import Answer
+from core.types import Image, MediaType
+from index.catalogue import MediaRow
+from search.query import Query
+
+
+class Library(Protocol):
+    """Calls may block on a model, a decoder or the store: the routes run them on worker threads."""
+
+    def search(self, query: Query) -> Answer: ...
+
+    def list_media(
+        self, media_type: MediaType | None, status: str | None, limit: int, offset: int
+    ) -> Sequence[MediaRow]: ...
+
+    def get_media(self, media_id: str) -> MediaRow:
+        """Raises NotFound."""
+
+    def media_name(self, media_id: str) -> str: ...
+
+    def media_path(self, media_id: str) -> Path:
+        """Where the original lies. Raises NotFound when the id or the file is gone."""
+
+    def frame(self, media_id: str, at_seconds: float, max_side_px: int | None) -> Image:
+        """The frame shown at that time. Raises NotFound and TimeOutOfRange."""
+
+    def facts(self) -> dict[str, Any]: ...

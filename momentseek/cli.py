@@ -1,0 +1,244 @@
+"""The commands. Everything heavy is imported by the command that needs it, so that --help is quick."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional, ParamSpec
+
+import typer
+
+from core.errors import InvalidRequest, MomentseekError
+from momentseek import __version__
+
+if TYPE_CHECKING:
+    from core.settings import Settings
+
+P = ParamSpec("P")
+
+app = typer.Typer(
+    name="momentseek",
+    help="Show it a picture, or a box on a frame: it finds every moment of your videos and stills where that appears.",
+    no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
+)
+media_app = typer.Typer(help="List, show and remove what is in the library.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(media_app, name="media")
+
+ConfigOption = Annotated[
+    Optional[Path], typer.Option("--config", metavar="FILE", help="YAML file with settings.", show_default=False)
+]
+DataDirOption = Annotated[
+    Optional[Path], typer.Option("--data-dir", metavar="DIR", help="Where the library is kept.", show_default=False)
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def one_line_errors(command: Callable[P, None]) -> Callable[P, None]:
+    """Our errors become one line and exit code 1; Ctrl-C becomes 130."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except MomentseekError as error:
+            typer.echo(f"momentseek: {error}", err=True)
+            raise typer.Exit(1) from None
+        except KeyboardInterrupt:
+            typer.echo("momentseek: stopped; what is done is kept, run the same command to go on.", err=True)
+            raise typer.Exit(130) from None
+        except BrokenPipeError:
+            sys.stderr.close()
+            raise typer.Exit(1) from None
+
+    return run
+
+
+def settings_of(config: Path | None, data_dir: Path | None, **overrides: Any) -> Settings:
+    from core.settings import load
+
+    given = {"data_dir": data_dir.expanduser().absolute()} if data_dir else {}
+    return load(config, {**given, **overrides})
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"momentseek {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main_options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    pass
+
+
+@app.command()
+@one_line_errors
+def ingest(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files and folders (searched recursively).")],
+    again: Annotated[bool, typer.Option("--again", help="Also files that are indexed already.")] = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Add videos and stills to the library. Interrupt it at any time: the same command goes on."""
+    from momentseek.engine import Engine
+    from momentseek.ingesting import ingest_with_progress
+
+    with Engine(settings_of(config, data_dir)) as engine:
+        failed = ingest_with_progress(engine, paths, again, as_json)
+    if failed:
+        raise typer.Exit(2)
+
+
+@app.command()
+@one_line_errors
+def search(
+    image: Annotated[Optional[Path], typer.Option(metavar="FILE", help="The picture to look for.", show_default=False)] = None,
+    media: Annotated[
+        Optional[str], typer.Option(metavar="ID", help="Look for a moment of this media file instead.", show_default=False)
+    ] = None,
+    at: Annotated[float, typer.Option(metavar="SECONDS", help="That moment, with --media.", show_default=False)] = 0.0,
+    box: Annotated[
+        Optional[str],
+        typer.Option(metavar="X1,Y1,X2,Y2", help="Only this box of it, in shares (0 to 1) of the picture.", show_default=False),
+    ] = None,
+    face: Annotated[bool, typer.Option("--face", help="Look for the person whose face it shows.")] = False,
+    only: Annotated[Optional[str], typer.Option(metavar="video|image", help="Only videos, or only stills.")] = None,
+    within: Annotated[
+        Optional[list[str]], typer.Option("--in", metavar="ID", help="Only in this media file (may be repeated).")
+    ] = None,
+    label: Annotated[
+        Optional[list[str]], typer.Option(metavar="NAME", help="Only things the detector calls this (may be repeated).")
+    ] = None,
+    min_confidence: Annotated[str, typer.Option(metavar="low|medium|high", help="Return nothing less sure.")] = "low",
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Segments at most.")] = 50,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Find where a picture, a box of it, or a face appears.
+
+    momentseek search --image cup.jpg --box 0.2,0.3,0.5,0.8
+    """
+    from momentseek.searching import ask, build_request, print_answer
+
+    request = build_request(image, media, at, box, face, only, within, label, min_confidence, limit)
+    answer = ask(settings_of(config, data_dir), request)
+    print_answer(answer, as_json)
+
+
+@app.command()
+@one_line_errors
+def serve(
+    host: Annotated[Optional[str], typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
+    port: Annotated[Optional[int], typer.Option(help="Port; 0 for any free one.", show_default="8765")] = None,
+    insecure: Annotated[bool, typer.Option("--insecure", help="Allow an address others can reach, without a key.")] = False,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Serve the library over HTTP."""
+    from momentseek.serving import run_server
+
+    given = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
+    run_server(settings_of(config, data_dir, **({"server": given} if given else {})), insecure)
+
+
+@media_app.command("list")
+@one_line_errors
+def media_list(
+    only: Annotated[Optional[str], typer.Option(metavar="video|image", help="Only videos, or only stills.")] = None,
+    status: Annotated[Optional[str], typer.Option(help="Only this status (indexed, failed, ...).")] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """List what is in the library, with status and reason."""
+    from momentseek.engine import Engine
+    from momentseek.show import print_media
+
+    with Engine(settings_of(config, data_dir)) as engine:
+        rows = engine.list_media(media_type_of(only), status, 1_000_000, 0)
+        print_media([(engine.media_name(row.id), row) for row in rows], as_json)
+
+
+@media_app.command("show")
+@one_line_errors
+def media_show(
+    media_id: Annotated[str, typer.Argument(metavar="ID")],
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Show all that is known of one media file."""
+    from momentseek.engine import Engine
+    from momentseek.show import print_one_media
+
+    with Engine(settings_of(config, data_dir)) as engine:
+        print_one_media(engine.get_media(media_id), engine.catalogue.paths_of(media_id), as_json)
+
+
+@media_app.command("remove")
+@one_line_errors
+def media_remove(
+    media_ids: Annotated[list[str], typer.Argument(metavar="ID...")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Take media out of the library. The files themselves stay where they are."""
+    from momentseek.engine import Engine
+
+    with Engine(settings_of(config, data_dir)) as engine:
+        names = [engine.media_name(engine.get_media(media_id).id) for media_id in media_ids]
+        if not yes:
+            typer.confirm(f"Remove {', '.join(names)} from the library (the files stay)?", abort=True)
+        for media_id in media_ids:
+            engine.remove_media(media_id)
+    typer.echo(f"Removed {len(names)}.")
+
+
+@app.command()
+@one_line_errors
+def doctor(
+    repair: Annotated[bool, typer.Option("--repair", help="Index again what is missing.")] = False,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Check that everything needed is there and that catalogue and index agree."""
+    from momentseek.doctor import examine
+
+    if not examine(settings_of(config, data_dir), repair):
+        raise typer.Exit(1)
+
+
+@app.command()
+@one_line_errors
+def demo(
+    folder: Annotated[
+        Optional[Path], typer.Option(metavar="DIR", help="Keep the demo's library here.", show_default="./demo-library")
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Build a small library from photographs, ask four questions and print the answers beside the truth."""
+    from momentseek.demo import run_demo
+
+    if not run_demo((folder or Path("demo-library")).absolute(), config):
+        raise typer.Exit(1)
+
+
+def media_type_of(only: str | None) -> Any:
+    if only not in (None, "video", "image"):
+        raise InvalidRequest(f"--only is {only!r}; it may be video or image.")
+    return only
+
+
+def main() -> None:
+    app()
+
+
+if __name__ == "__main__":
+    main()

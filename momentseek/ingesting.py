@@ -1,0 +1,98 @@
+"""``momentseek ingest``: progress while it works, a table at the end."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import typer
+from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from core.time import clock
+from ingest.progress import OnProgress, Outcome
+from ingest.progress import Progress as Step
+from momentseek.engine import Engine
+from momentseek.show import console, name, table, word
+
+_ROWS_SHOWN = 40
+"""Longer lists show what went wrong and count the rest."""
+
+
+def ingest_with_progress(engine: Engine, paths: Sequence[Path], again: bool, as_json: bool) -> int:
+    """Ingest and report. Returns how many files failed."""
+    started = time.monotonic()
+    if as_json:
+        outcomes = engine.ingest(paths, again=again)
+    else:
+        with _bar() as bar:
+            outcomes = engine.ingest(paths, _shower(bar), again)
+    wall_seconds = time.monotonic() - started
+    if as_json:
+        typer.echo(json.dumps([{**asdict(one), "path": str(one.path)} for one in outcomes], indent=2))
+    else:
+        print_outcomes(outcomes, wall_seconds)
+    return sum(not outcome.ok for outcome in outcomes)
+
+
+def print_outcomes(outcomes: Sequence[Outcome], wall_seconds: float) -> None:
+    if not outcomes:
+        typer.echo("There are no videos or stills here.")
+        return
+    shown = outcomes if len(outcomes) <= _ROWS_SHOWN else [one for one in outcomes if not one.ok]
+    made = table("file", "status", "length", "points", "reason")
+    for one in shown:
+        length = clock(one.media_seconds) if one.media_seconds else ""
+        made.add_row(name(one.path.name), word(one.status), length, str(one.points or ""), name(one.reason or ""))
+    console().print(made)
+    counts: dict[str, int] = {}
+    for one in outcomes:
+        counts[one.status] = counts.get(one.status, 0) + 1
+    seconds = sum(one.media_seconds for one in outcomes)
+    speed = f"; {clock(seconds)} of video, {seconds / wall_seconds:.1f} times its length per second" if seconds else ""
+    said = ", ".join(f"{number} {status}" for status, number in counts.items())
+    typer.echo(f"{len(outcomes)} files: {said} in {wall_seconds:.1f} s{speed}.")
+
+
+class _Speed(ProgressColumn):
+    """Seconds of video per second of wall time."""
+
+    def render(self, task: Task) -> Text:
+        seconds = task.fields.get("media_seconds", 0.0)
+        if not seconds or not task.elapsed:
+            return Text("")
+        return Text(f"{seconds / task.elapsed:.1f}x", style="dim")
+
+
+class _Remaining(ProgressColumn):
+    """ETA from the share of files done, the current one counted by how far it is."""
+
+    def render(self, task: Task) -> Text:
+        if not task.elapsed or not task.completed or not task.total:
+            return Text("ETA -:--", style="dim")
+        left = task.elapsed * (task.total - task.completed) / task.completed
+        return Text(f"ETA {clock(left).split('.')[0]}", style="dim")
+
+
+def _bar() -> Progress:
+    return Progress(
+        SpinnerColumn(), TextColumn("{task.fields[files]}"), BarColumn(bar_width=24), TextColumn("{task.percentage:3.0f}%"),
+        _Speed(), TimeElapsedColumn(), _Remaining(), TextColumn("{task.description}", markup=False),
+        console=console(), transient=True,
+    )
+
+
+def _shower(bar: Progress) -> OnProgress:
+    task = bar.add_task("", total=1.0, files="", media_seconds=0.0)
+
+    def show(step: Step) -> None:
+        bar.update(
+            task, total=step.files_total, completed=step.files_done + step.file_share,
+            files=f"{step.files_done + 1}/{step.files_total}", media_seconds=step.media_seconds,
+            description=f"{step.doing} {name(step.path.name).plain}",
+        )
+
+    return show

@@ -1,0 +1,109 @@
+"""``momentseek search``: through a running server when there is one, else with an engine of its own."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from core.boxes import check_box
+from core.errors import InvalidBox, InvalidImage, InvalidRequest
+from core.settings import Settings
+from momentseek.remote import Server, running_server
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRequest:
+    """The command line, checked."""
+
+    image: Path | None
+    media: str | None
+    at_seconds: float
+    box_xyxy: tuple[float, float, float, float] | None
+    mode: str | None
+    only: str | None
+    within: tuple[str, ...]
+    labels: tuple[str, ...]
+    min_confidence: str
+    limit: int
+
+
+def build_request(
+    image: Path | None, media: str | None, at: float, box: str | None, face: bool, only: str | None,
+    within: list[str] | None, label: list[str] | None, min_confidence: str, limit: int,
+) -> SearchRequest:
+    """Raises InvalidRequest and its kin, before anything heavy is loaded."""
+    if (image is None) == (media is None):
+        raise InvalidRequest("Give either --image FILE or --media ID (with --at SECONDS).")
+    if image is not None and not image.is_file():
+        raise InvalidImage(f"There is no picture at {image}.")
+    if only not in (None, "video", "image"):
+        raise InvalidRequest(f"--only is {only!r}; it may be video or image.")
+    if min_confidence not in ("low", "medium", "high"):
+        raise InvalidRequest(f"--min-confidence is {min_confidence!r}; it may be low, medium or high.")
+    if at < 0:
+        raise InvalidRequest(f"--at is {at:g}; times start at 0.")
+    return SearchRequest(
+        image, media, at, parse_box(box) if box else None, "face" if face else None, only,
+        tuple(within or ()), tuple(label or ()), min_confidence, limit,
+    )
+
+
+def parse_box(text: str) -> tuple[float, float, float, float]:
+    """Raises InvalidBox."""
+    try:
+        return check_box([float(part) for part in text.split(",")])
+    except InvalidBox:
+        raise
+    except ValueError:
+        raise InvalidBox(f"--box {text!r} is not four numbers separated by commas, like 0.1,0.2,0.5,0.9.") from None
+
+
+def ask(settings: Settings, request: SearchRequest) -> dict[str, Any]:
+    """The answer as JSON."""
+    server = running_server(settings.data_dir)
+    return _ask_server(server, request) if server else _ask_engine(settings, request)
+
+
+def _ask_server(server: Server, request: SearchRequest) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "media_id": request.media, "at_seconds": request.at_seconds if request.media else None,
+        "box": ",".join(map(str, request.box_xyxy)) if request.box_xyxy else None, "mode": request.mode,
+        "only": request.only, "in_media": list(request.within) or None, "label": list(request.labels) or None,
+        "min_confidence": request.min_confidence, "limit": request.limit,
+    }
+    with ExitStack() as stack:
+        files = {"image": stack.enter_context(request.image.open("rb"))} if request.image else None
+        answer: dict[str, Any] = server.post(
+            "/v1/search", {key: value for key, value in fields.items() if value is not None}, files
+        )
+    return answer
+
+
+def _ask_engine(settings: Settings, request: SearchRequest) -> dict[str, Any]:
+    from core.pictures import read_picture
+    from momentseek.engine import Engine
+    from search.query import Filters, Query, Reference
+
+    image = read_picture(request.image) if request.image else None
+    filters = Filters(
+        request.only, request.within, request.labels, request.min_confidence, request.limit  # type: ignore[arg-type]
+    )
+    reference = Reference(request.media, request.at_seconds) if request.media else None
+    query = Query(image, reference, request.box_xyxy, request.mode, filters)  # type: ignore[arg-type]
+    with Engine(settings) as engine:
+        return engine.search(query).to_json()
+
+
+def print_answer(answer: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+        return
+    from momentseek.show import print_segments
+
+    print_segments(answer["segments"])
+    typer.echo(answer["message"])
