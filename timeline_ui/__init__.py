@@ -1,0 +1,1 @@
+"""What a person sees: plain ES modules and CSS, served as files."""
