@@ -20,10 +20,25 @@ from embed.embedders.mobilenet import MobileNetEmbedder
 from embed.pooling import Whitening, unit
 
 PHOTOGRAPHS = tuple(
-    [("skimage", f"data/{name}") for name in (
-        "astronaut.png", "brick.png", "camera.png", "chelsea.png", "coffee.png", "coins.png", "grass.png",
-        "gravel.png", "hubble_deep_field.jpg", "ihc.png", "motorcycle_left.png", "page.png", "retina.jpg", "rocket.jpg",
-    )]
+    [
+        ("skimage", f"data/{name}")
+        for name in (
+            "astronaut.png",
+            "brick.png",
+            "camera.png",
+            "chelsea.png",
+            "coffee.png",
+            "coins.png",
+            "grass.png",
+            "gravel.png",
+            "hubble_deep_field.jpg",
+            "ihc.png",
+            "motorcycle_left.png",
+            "page.png",
+            "retina.jpg",
+            "rocket.jpg",
+        )
+    ]
     + [("sklearn", f"datasets/images/{name}") for name in ("china.jpg", "flower.jpg")]
     + [("matplotlib", "mpl-data/sample_data/grace_hopper.jpg")]
 )
@@ -38,7 +53,9 @@ def pooled_samples(embedder: MobileNetEmbedder, seed: int = 0) -> NDArray[np.flo
     parts = []
     for package, relative in PHOTOGRAPHS:
         image = read_picture(packaged_file(package, relative))
-        boxes = np.concatenate([np.float32([WHOLE]), tile_boxes(image.shape[1], image.shape[0], LEVELS)])
+        boxes = np.concatenate(
+            [np.array([WHOLE], np.float32), tile_boxes(image.shape[1], image.shape[0], LEVELS)]
+        )
         encodings = embedder.encode([image, np.ascontiguousarray(image[:, ::-1])])
         rows = unit(np.concatenate(embedder.describe(encodings, [boxes, boxes])))
         parts.append(rows[rng.permutation(len(rows))[:SAMPLES_PER_PHOTOGRAPH]])
@@ -53,11 +70,15 @@ def learn(model_dir: Path) -> Whitening:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model-dir", type=Path, required=True, help="where converted models are kept")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "embed/data/mobilenetv2_whitening.npz")
+    parser.add_argument(
+        "--out", type=Path, default=Path(__file__).parents[1] / "embed/data/mobilenetv2_whitening.npz"
+    )
     arguments = parser.parse_args()
     whitening = learn(arguments.model_dir)
     np.savez_compressed(
-        arguments.out, mean=whitening.mean.astype(np.float16), projection=whitening.projection.astype(np.float16)
+        arguments.out,
+        mean=whitening.mean.astype(np.float16),
+        projection=whitening.projection.astype(np.float16),
     )
     print(f"{arguments.out}: {arguments.out.stat().st_size / 1e3:.0f} kB")
 

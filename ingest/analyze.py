@@ -67,9 +67,17 @@ class Analyzer:
         return tile_boxes(image.shape[1], image.shape[0]) if self._tiles else np.zeros((0, 4), np.float32)
 
     def _frame(
-        self, sample: Sample, encoding: Encoding, regions: Regions, tiles: Boxes, boxes: Boxes, vectors: Vectors
+        self,
+        sample: Sample,
+        encoding: Encoding,
+        regions: Regions,
+        tiles: Boxes,
+        boxes: Boxes,
+        vectors: Vectors,
     ) -> FrameVectors:
-        kinds: tuple[Kind, ...] = ("frame", *["region"] * len(regions), *["tile"] * len(tiles))  # type: ignore[assignment]
+        regions_kind: list[Kind] = ["region"] * len(regions)
+        tiles_kind: list[Kind] = ["tile"] * len(tiles)
+        kinds: list[Kind] = ["frame", *regions_kind, *tiles_kind]
         label_score = np.concatenate([[0.0], regions.score, np.zeros(len(tiles))]).astype(np.float32)
         labels = (None, *regions.label, *[None] * len(tiles))
         # A blank frame has nothing to describe: its vectors have no direction, so they are not kept.
@@ -77,8 +85,14 @@ class Analyzer:
         rows = np.flatnonzero(seen)
         faces, face_vectors = self._find_faces(sample.image)
         return FrameVectors(
-            sample, boxes[rows], tuple(kinds[row] for row in rows), tuple(labels[row] for row in rows),
-            label_score[rows], vectors[rows], faces, face_vectors,
+            sample,
+            boxes[rows],
+            tuple(kinds[row] for row in rows),
+            tuple(labels[row] for row in rows),
+            label_score[rows],
+            vectors[rows],
+            faces,
+            face_vectors,
         )
 
     def _find_faces(self, image: Image) -> tuple[Faces, Vectors]:
@@ -90,38 +104,74 @@ class Analyzer:
         return faces, self._faces.embedder.describe(image, faces)
 
 
-def to_points(
-    frame: FrameVectors, media_id: str, media_type: MediaType, end_seconds: float
-) -> list[Points]:
+def to_points(frame: FrameVectors, media_id: str, media_type: MediaType, end_seconds: float) -> list[Points]:
     """The records of one frame, which stands for [its time, ``end_seconds``): visual ones, then faces."""
     points = []
     if len(frame.kind):
         points.append(
-            _points(frame.sample, "visual", media_id, media_type, end_seconds, frame.kind, frame.box_xyxy,
-                    frame.label, frame.label_score, frame.vectors)
+            _points(
+                frame.sample,
+                "visual",
+                media_id,
+                media_type,
+                end_seconds,
+                frame.kind,
+                frame.box_xyxy,
+                frame.label,
+                frame.label_score,
+                frame.vectors,
+            )
         )
     if len(frame.faces):
-        kinds: tuple[Kind, ...] = ("face",) * len(frame.faces)
+        kinds: list[Kind] = ["face"] * len(frame.faces)
         points.append(
-            _points(frame.sample, "face", media_id, media_type, end_seconds, kinds, frame.faces.box_xyxy,
-                    (None,) * len(frame.faces), frame.faces.score, frame.face_vectors)
+            _points(
+                frame.sample,
+                "face",
+                media_id,
+                media_type,
+                end_seconds,
+                kinds,
+                frame.faces.box_xyxy,
+                (None,) * len(frame.faces),
+                frame.faces.score,
+                frame.face_vectors,
+            )
         )
     return [_without_doubles(one) for one in points]
 
 
 def _points(
-    sample: Sample, vector_name: VectorName, media_id: str, media_type: MediaType, end_seconds: float,
-    kinds: Sequence[Kind], boxes: Boxes, labels: Sequence[str | None], scores: NDArray[np.float32], vectors: Vectors,
+    sample: Sample,
+    vector_name: VectorName,
+    media_id: str,
+    media_type: MediaType,
+    end_seconds: float,
+    kinds: Sequence[Kind],
+    boxes: Boxes,
+    labels: Sequence[str | None],
+    scores: NDArray[np.float32],
+    vectors: Vectors,
 ) -> Points:
     n = len(kinds)
     time_seconds = sample.time_seconds
     return Points(
         vector_name=vector_name,
-        id=[point_id(media_id, kind, time_seconds, box) for kind, box in zip(kinds, boxes.tolist(), strict=True)],
-        media_id=[media_id] * n, media_type=[media_type] * n, kind=list(kinds),
-        time_seconds=np.full(n, time_seconds), span_seconds=np.tile([time_seconds, end_seconds], (n, 1)),
-        box_xyxy=boxes, label=list(labels), label_score=scores,
-        track=np.full(n, -1, np.int64), shot=np.full(n, sample.shot, np.int64), vectors=vectors,
+        id=[
+            point_id(media_id, kind, time_seconds, box)
+            for kind, box in zip(kinds, boxes.tolist(), strict=True)
+        ],
+        media_id=[media_id] * n,
+        media_type=[media_type] * n,
+        kind=list(kinds),
+        time_seconds=np.full(n, time_seconds),
+        span_seconds=np.tile([time_seconds, end_seconds], (n, 1)),
+        box_xyxy=boxes,
+        label=list(labels),
+        label_score=scores,
+        track=np.full(n, -1, np.int64),
+        shot=np.full(n, sample.shot, np.int64),
+        vectors=vectors,
     )
 
 

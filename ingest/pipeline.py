@@ -15,12 +15,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from core.errors import DecoderCrashed, LeaseLost, MediaError
 from core.settings import IngestSettings
 from core.types import Kind
 from index.catalogue import Catalogue, ingest_job_id
-from index.rows import FAILED, SEARCHABLE, FileRow, IndexedFacts, MediaRow
+from index.rows import FAILED, SEARCHABLE, FileRow, IndexedFacts, MediaRow, MediaStatus
 from index.store import VectorStore, Where
 from ingest.analyze import Analyzer, FrameVectors, to_points
 from ingest.decode import Decoder
@@ -66,7 +67,9 @@ class Ingest:
     def run(self, paths: Iterable[Path | str]) -> list[Outcome]:
         """Every file's outcome, in order. Only DiskFull and a lost store end the run early."""
         found = discover(paths)
-        outcomes = [Outcome(path, "failed", f"{path} does not exist or cannot be read.") for path in found.unreadable]
+        outcomes = [
+            Outcome(path, "failed", f"{path} does not exist or cannot be read.") for path in found.unreadable
+        ]
         for number, path in enumerate(found.files):
             if self.stop.is_set():
                 break
@@ -86,8 +89,18 @@ class Ingest:
         try:
             stat = path.stat()
             known = catalogue.find_file(path)
-            if known and not self._again and known.matches(stat.st_size, stat.st_mtime_ns) and self._is_done(known):
-                return Outcome(path, "known" if known.status in SEARCHABLE else known.status, known.reason, known.media_id)
+            if (
+                known
+                and not self._again
+                and known.matches(stat.st_size, stat.st_mtime_ns)
+                and self._is_done(known)
+            ):
+                return Outcome(
+                    path,
+                    "known" if known.status in SEARCHABLE else known.status,
+                    known.reason,
+                    known.media_id,
+                )
             media_id = content_id(path)
         except OSError as error:
             return Outcome(path, "failed", f"{path.name} cannot be read: {error.strerror}.")
@@ -154,7 +167,9 @@ class Ingest:
         except MediaError as error:
             parts.store.delete(Where(media_ids=(media_id,)))
             crashed = isinstance(error, DecoderCrashed)
-            status = parts.catalogue.mark_failed(media_id, error.status, str(error), crashed)
+            status = parts.catalogue.mark_failed(
+                media_id, cast(MediaStatus, error.status), str(error), crashed
+            )
             self._media_seconds = before
             return Outcome(path, status, str(error), media_id)
         parts.store.flush()
@@ -172,7 +187,9 @@ class Ingest:
             self._renewed = now
             share = self._parts.decoder.progress
             if not self._parts.catalogue.renew_media(media_id, self._owner, _LEASE_SECONDS, share):
-                raise LeaseLost(f"Another process took over {media_id}; this one stops so as not to write beside it.")
+                raise LeaseLost(
+                    f"Another process took over {media_id}; this one stops so as not to write beside it."
+                )
 
 
 def _is_dead(owner: str) -> bool:
@@ -217,10 +234,16 @@ class _Writer:
         facts, summary = self._known_facts(), self._summary
         assert summary is not None  # decoder.read ends with a summary or raises
         indexed = IndexedFacts(
-            media_type=facts.media_type, container=facts.container, codec=facts.codec, width=facts.width,
-            height=facts.height, duration_seconds=summary.duration_seconds if facts.media_type == "video" else None,
-            duration_from_header_seconds=facts.duration_from_header_seconds, fps=facts.fps,
-            sample_count=self._samples, shot_starts_seconds=summary.shot_starts_seconds,
+            media_type=facts.media_type,
+            container=facts.container,
+            codec=facts.codec,
+            width=facts.width,
+            height=facts.height,
+            duration_seconds=summary.duration_seconds if facts.media_type == "video" else None,
+            duration_from_header_seconds=facts.duration_from_header_seconds,
+            fps=facts.fps,
+            sample_count=self._samples,
+            shot_starts_seconds=summary.shot_starts_seconds,
         )
         return indexed, dict(self._counts), summary.reason if summary.status == "partial" else None
 

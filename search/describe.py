@@ -48,11 +48,14 @@ def _within(boxes: Boxes, window: tuple[int, int, int, int], image: Image) -> Bo
     pixels = boxes * np.array([width, height, width, height], np.float32)
     shifted = pixels - np.array([left, top, left, top], np.float32)
     size = np.array([right - left, bottom - top] * 2, np.float32)
-    return np.clip(shifted / size, 0, 1).astype(np.float32)
+    inside: Boxes = np.clip(shifted / size, 0, 1).astype(np.float32)
+    return inside
 
 
 def describe_face(
-    detector: FindsFaces, embedder: FaceEmbedder, image: Image,
+    detector: FindsFaces,
+    embedder: FaceEmbedder,
+    image: Image,
     box_xyxy: tuple[float, float, float, float] | None,
 ) -> Vectors:
     """The vector of the foremost face (large and surely one), of the picture or of the box, shape (1, d).

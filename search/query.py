@@ -52,7 +52,9 @@ class Query:
 
     def __post_init__(self) -> None:
         if (self.image is None) == (self.reference is None):
-            raise InvalidRequest("Give either a picture or a moment of the library (media id and time), not both.")
+            raise InvalidRequest(
+                "Give either a picture or a moment of the library (media id and time), not both."
+            )
         if self.box_xyxy is not None:
             check_box(self.box_xyxy)
 

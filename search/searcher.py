@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from core.boxes import to_pixels
 from core.answer import Answer, Segment, say_how_many
+from core.boxes import to_pixels
 from core.errors import InvalidRequest
 from core.record import Points, VectorName
 from core.types import Image, Kind, Vectors
@@ -143,7 +143,9 @@ class Searcher:
             seen.setdefault(found.id[row], int(row))
         return found[np.array(list(seen.values()), np.intp)]
 
-    def _chance(self, vector_name: VectorName, vectors: Vectors, kind: Kind, calibration: Calibration) -> Chance:
+    def _chance(
+        self, vector_name: VectorName, vectors: Vectors, kind: Kind, calibration: Calibration
+    ) -> Chance:
         if not calibration.learns:
             return calibration.prior
         sample = self._store.sample(vector_name, Where(kinds=(kind,)), self._null_sample)
@@ -162,7 +164,11 @@ class Searcher:
             own = _without_neighbours(query.reference, media_id, hits, rows, z[rows])
             curve = best_per_time(hits.time_seconds[rows], hits.span_seconds[rows], own)
             for span in grow(curve, least, self._growth):
-                segments.append(self._segment(hits, int(rows[span.hit]), span.start_seconds, span.end_seconds, span.z, scale))
+                segments.append(
+                    self._segment(
+                        hits, int(rows[span.hit]), span.start_seconds, span.end_seconds, span.z, scale
+                    )
+                )
         segments.sort(key=lambda segment: (-segment.score, segment.media, segment.start_seconds))
         return tuple(segments[: query.filters.limit])
 
@@ -170,21 +176,31 @@ class Searcher:
         self, hits: Points, row: int, start_seconds: float, end_seconds: float, z: float, scale: Scale
     ) -> Segment:
         kind = hits.kind[row]
-        box = None if kind == "frame" else tuple(round(float(value), 4) for value in hits.box_xyxy[row])
+        x1, y1, x2, y2 = (round(float(value), 4) for value in hits.box_xyxy[row])
         confidence = scale.confidence(z)
         assert confidence is not None  # grow() keeps peaks at or above the least confidence
         return Segment(
-            media_id=hits.media_id[row], media=self._media_name(hits.media_id[row]),
-            media_type=hits.media_type[row], start_seconds=round(start_seconds, 3), end_seconds=round(end_seconds, 3),
-            score=scale.score(z), confidence=confidence, best_seconds=round(float(hits.time_seconds[row]), 3),
-            box_xyxy=box, evidence=kind, label=hits.label[row],  # type: ignore[arg-type]
+            media_id=hits.media_id[row],
+            media=self._media_name(hits.media_id[row]),
+            media_type=hits.media_type[row],
+            start_seconds=round(start_seconds, 3),
+            end_seconds=round(end_seconds, 3),
+            score=scale.score(z),
+            confidence=confidence,
+            best_seconds=round(float(hits.time_seconds[row]), 3),
+            box_xyxy=None if kind == "frame" else (x1, y1, x2, y2),
+            evidence=kind,
+            label=hits.label[row],
         )
 
 
 def _where(query: Query, kinds: tuple[Kind, ...]) -> Where:
     filters = query.filters
     return Where(
-        media_ids=filters.media_ids or None, media_type=filters.media_type, kinds=kinds, labels=filters.labels or None
+        media_ids=filters.media_ids or None,
+        media_type=filters.media_type,
+        kinds=kinds,
+        labels=filters.labels or None,
     )
 
 

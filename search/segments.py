@@ -74,22 +74,30 @@ def grow(curve: Curve, least_z: float, growth: Growth) -> list[Span]:
         free[first : last + 1] = False
         spans.append(
             Span(
-                float(curve.start_seconds[first]), float(curve.end_seconds[last]),
-                float(curve.z[peak]), int(curve.hit[peak]),
+                float(curve.start_seconds[first]),
+                float(curve.end_seconds[last]),
+                float(curve.z[peak]),
+                int(curve.hit[peak]),
             )
         )
     return spans
 
 
 def _reach(
-    curve: Curve, good: NDArray[np.bool_], free: NDArray[np.bool_], peak: int, step: int, bridge_seconds: float
+    curve: Curve,
+    good: NDArray[np.bool_],
+    free: NDArray[np.bool_],
+    peak: int,
+    step: int,
+    bridge_seconds: float,
 ) -> int:
     """The outermost good sample that is reached from the peak without a hole over ``bridge_seconds`` and
     without crossing a span that is already there."""
     reached, at = peak, peak + step
     while 0 <= at < len(curve) and free[at]:
         hole = (
-            curve.start_seconds[at] - curve.end_seconds[reached] if step > 0
+            curve.start_seconds[at] - curve.end_seconds[reached]
+            if step > 0
             else curve.start_seconds[reached] - curve.end_seconds[at]
         )
         if hole > bridge_seconds + 1e-6:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -42,6 +44,6 @@ def test_when_everything_looks_alike_a_hair_is_no_proof() -> None:
 def test_words_and_scores_keep_the_order() -> None:
     z = np.linspace(0, 12, 200)
     scores = [SCALE.score(float(one)) for one in z]
-    assert all(low <= high for low, high in zip(scores, scores[1:], strict=False))
+    assert all(low <= high for low, high in pairwise(scores))
     assert [SCALE.confidence(one) for one in (2.9, 3.0, 4.0, 6.0)] == [None, "low", "medium", "high"]
-    assert 0 <= min(scores) and max(scores) <= 100
+    assert min(scores) >= 0 and max(scores) <= 100

@@ -25,10 +25,14 @@ from search.searcher import Calibration, Searcher
 PHOTOGRAPHS = {
     name: packaged_file(package, relative)
     for name, package, relative in (
-        ("coffee", "skimage", "data/coffee.png"), ("cat", "skimage", "data/chelsea.png"),
-        ("china", "sklearn", "datasets/images/china.jpg"), ("flower", "sklearn", "datasets/images/flower.jpg"),
-        ("rocket", "skimage", "data/rocket.jpg"), ("retina", "skimage", "data/retina.jpg"),
-        ("motorcycle", "skimage", "data/motorcycle_left.png"), ("hopper", "matplotlib", "mpl-data/sample_data/grace_hopper.jpg"),
+        ("coffee", "skimage", "data/coffee.png"),
+        ("cat", "skimage", "data/chelsea.png"),
+        ("china", "sklearn", "datasets/images/china.jpg"),
+        ("flower", "sklearn", "datasets/images/flower.jpg"),
+        ("rocket", "skimage", "data/rocket.jpg"),
+        ("retina", "skimage", "data/retina.jpg"),
+        ("motorcycle", "skimage", "data/motorcycle_left.png"),
+        ("hopper", "matplotlib", "mpl-data/sample_data/grace_hopper.jpg"),
     )
 }
 VIDEOS = {
@@ -40,7 +44,7 @@ CUP = (0.26, 0.05, 0.68, 0.77)
 
 
 def view(name: str, zoom: float = 1.0, shift: float = 0.0, light: float = 1.0) -> Image:
-    """A crop of a photograph: ``zoom`` above 1 comes closer, ``shift`` moves right by a share of its width."""
+    """A crop of a photograph: ``zoom`` above 1 comes closer, ``shift`` moves right by its share."""
     image = read_picture(PHOTOGRAPHS[name])
     height, width = image.shape[:2]
     w, h = int(width / zoom), int(height / zoom)
@@ -107,7 +111,11 @@ def found(searcher: Searcher, query: Query) -> list[tuple[str, float, float]]:
 
 def test_a_picture_finds_its_stretches_and_its_still(searcher: Searcher) -> None:
     answer = searcher.search(Query(view("coffee", 1.2, light=1.1)))
-    places = {(one.media_id, one.start_seconds, one.end_seconds) for one in answer.segments if one.confidence != "low"}
+    places = {
+        (one.media_id, one.start_seconds, one.end_seconds)
+        for one in answer.segments
+        if one.confidence != "low"
+    }
     assert places == {("reel", 0.0, 4.0), ("other", 6.0, 9.0), ("still-coffee", 0.0, 0.0)}
     assert answer.message.startswith("2 moments in 2 videos and 1 still")
 
@@ -127,9 +135,24 @@ def test_a_box_finds_the_thing_and_says_where(searcher: Searcher) -> None:
 
 def test_stills_only_videos_only_one_media_only(searcher: Searcher) -> None:
     picture = view("coffee", 1.2)
-    assert {one[0] for one in found(searcher, Query(picture, filters=Filters(media_type="image", min_confidence="medium")))} == {"still-coffee"}
-    assert {one[0] for one in found(searcher, Query(picture, filters=Filters(media_type="video", min_confidence="medium")))} == {"reel", "other"}
-    assert {one[0] for one in found(searcher, Query(picture, filters=Filters(media_ids=("other",), min_confidence="medium")))} == {"other"}
+    assert {
+        one[0]
+        for one in found(
+            searcher, Query(picture, filters=Filters(media_type="image", min_confidence="medium"))
+        )
+    } == {"still-coffee"}
+    assert {
+        one[0]
+        for one in found(
+            searcher, Query(picture, filters=Filters(media_type="video", min_confidence="medium"))
+        )
+    } == {"reel", "other"}
+    assert {
+        one[0]
+        for one in found(
+            searcher, Query(picture, filters=Filters(media_ids=("other",), min_confidence="medium"))
+        )
+    } == {"other"}
     assert len(found(searcher, Query(picture, filters=Filters(limit=1)))) == 1
 
 
@@ -139,17 +162,25 @@ def test_a_label_that_nothing_has_finds_nothing(searcher: Searcher) -> None:
 
 def test_a_moment_of_the_library_finds_the_others(searcher: Searcher) -> None:
     """The clicked stretch itself stays in the answer, carried by samples that are not next to the click."""
-    answer = searcher.search(Query(reference=Reference("other", 7.0), filters=Filters(min_confidence="medium")))
-    assert ("reel", 0.0, 4.0) in [(one.media_id, one.start_seconds, one.end_seconds) for one in answer.segments]
+    answer = searcher.search(
+        Query(reference=Reference("other", 7.0), filters=Filters(min_confidence="medium"))
+    )
+    assert ("reel", 0.0, 4.0) in [
+        (one.media_id, one.start_seconds, one.end_seconds) for one in answer.segments
+    ]
     assert "still-coffee" in {one.media_id for one in answer.segments}
 
 
 def test_the_clicked_sample_is_no_evidence(library: Library) -> None:
     """Alone in its video, a clicked picture must not report itself as found."""
     calibration = Calibration(Chance(0.0, 0.1), Scale(4.0, 4.8, 6.3))
-    alone = Searcher(library.store, library.embedder, calibration, None, str, lambda _: view("hopper", 1.1, light=0.9))
+    alone = Searcher(
+        library.store, library.embedder, calibration, None, str, lambda _: view("hopper", 1.1, light=0.9)
+    )
     assert found(alone, Query(reference=Reference("still-hopper"))) == []
-    assert [one[0] for one in found(alone, Query(view("hopper", 1.1), filters=Filters(min_confidence="medium")))] == ["still-hopper"]
+    assert [
+        one[0] for one in found(alone, Query(view("hopper", 1.1), filters=Filters(min_confidence="medium")))
+    ] == ["still-hopper"]
 
 
 def test_the_same_question_has_the_same_answer(searcher: Searcher) -> None:
@@ -157,7 +188,10 @@ def test_the_same_question_has_the_same_answer(searcher: Searcher) -> None:
     assert searcher.search(query).segments == searcher.search(query).segments
 
 
-@pytest.mark.parametrize("box", [(0.5, 0.5, 0.5, 0.9), (0.6, 0.1, 0.4, 0.9), (-0.1, 0, 1, 1), (0, 0, 1.2, 1), (float("nan"), 0, 1, 1)])
+@pytest.mark.parametrize(
+    "box",
+    [(0.5, 0.5, 0.5, 0.9), (0.6, 0.1, 0.4, 0.9), (-0.1, 0, 1, 1), (0, 0, 1.2, 1), (float("nan"), 0, 1, 1)],
+)
 def test_boxes_that_make_no_sense(box: tuple[float, float, float, float]) -> None:
     with pytest.raises(InvalidBox):
         Query(view("cat"), box_xyxy=box)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -63,5 +65,5 @@ def test_spans_never_overlap(seed: int) -> None:
     rng = np.random.default_rng(seed)
     found = grow(curve(*(rng.random(80) * 8)), 2.0, Growth(bridge_seconds=float(rng.random() * 2)))
     edges = sorted((span.start_seconds, span.end_seconds) for span in found)
-    assert all(end <= start for (_, end), (start, _) in zip(edges, edges[1:], strict=False))
+    assert all(end <= start for (_, end), (start, _) in pairwise(edges))
     assert all(start < end for start, end in edges)
