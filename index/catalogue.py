@@ -84,6 +84,12 @@ class Catalogue(Files, Jobs, Generations):
         with self._read() as session:
             return session.scalar(query) or 0
 
+    def media_ids_beginning(self, prefix: str, limit: int) -> list[str]:
+        """Ids that begin with ``prefix``, at most ``limit`` of them."""
+        query = select(Media.id).where(Media.id.startswith(prefix, autoescape=True))
+        with self._read() as session:
+            return list(session.scalars(query.order_by(Media.id).limit(limit)))
+
     def media_to_index(self, generation: str) -> list[str]:
         """What is still to do, the oldest first: media with an existing file that nobody works on and that
         are new, were left unfinished, or belong to another generation."""

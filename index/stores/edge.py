@@ -40,7 +40,7 @@ class EdgeStore:
         linger_seconds: float = 1.0,
         start_timeout_seconds: float = 30.0,
     ) -> None:
-        self._data_dir = Path(data_dir)
+        self._data_dir = Path(data_dir).absolute()
         self._generation = generation
         self._path = wire.generation_dir(self._data_dir, generation)
         self._dimensions: dict[str, int] = {str(name): size for name, size in dimensions.items()}

@@ -10,7 +10,7 @@ import threading
 import time
 from multiprocessing.connection import Client, Connection
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from core.errors import StoreBusy, StoreError, StoreLost
 from index.stores import edge_wire as wire
@@ -103,10 +103,12 @@ def connect(data_dir: Path, linger_seconds: float, timeout_seconds: float) -> Co
         if connection is not None:
             return connection
         owner = wire.owner_pid(data_dir)
-        if owner is None and (started is None or started.poll() is not None):
-            started = _start(data_dir, linger_seconds)
-        if time.monotonic() > deadline:
+        ended = None if started is None else started.poll()
+        if time.monotonic() > deadline or ended:
             raise _no_answer(data_dir, owner, timeout_seconds)
+        # One that ended well has only met another that was faster.
+        if owner is None and (started is None or ended == 0):
+            started = _start(data_dir, linger_seconds)
         time.sleep(0.02)
 
 
@@ -135,12 +137,10 @@ def _knock(data_dir: Path) -> Connection | None:
 
 def _start(data_dir: Path, linger_seconds: float) -> subprocess.Popen[bytes]:
     """In a session of its own, so that Ctrl-C in a terminal stops the command and not the store."""
-    data_dir.mkdir(parents=True, exist_ok=True)
     log = wire.log_path(data_dir)
-    fresh = not log.exists() or log.stat().st_size > _LOG_BYTES
     root = str(Path(__file__).resolve().parents[2])
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-    with log.open("wb" if fresh else "ab") as words:
+    with _open_log(log) as words:
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "index.stores.edge_process", str(data_dir.resolve()),
              "--linger-seconds", str(linger_seconds)],
@@ -150,6 +150,14 @@ def _start(data_dir: Path, linger_seconds: float) -> subprocess.Popen[bytes]:
     # Somebody has to wait for it in the end, or it stays as a zombie for as long as this process lives.
     threading.Thread(target=process.wait, name="store-process", daemon=True).start()
     return process
+
+
+def _open_log(log: Path) -> IO[bytes]:
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        return log.open("wb" if log.exists() and log.stat().st_size > _LOG_BYTES else "ab")
+    except OSError as error:
+        raise StoreError(f"The folder {log.parent} cannot be written to: {error.strerror}.") from None
 
 
 def _no_answer(data_dir: Path, owner: int | None, timeout_seconds: float) -> StoreError:

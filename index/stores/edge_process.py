@@ -28,6 +28,7 @@ from typing import Any
 from index.stores import edge_wire as wire
 from index.stores.edge_shard import EdgeGeneration
 
+_FIRST_CLIENT_SECONDS = 10.0
 _CALLS = ("upsert", "flush", "query", "sample", "get", "page", "count", "counts", "delete", "info")
 
 
@@ -68,11 +69,12 @@ class StoreProcess:
         self._stopping = True
 
     def _accept_until_idle(self, listener: socket.socket) -> None:
-        idle_since = time.monotonic()
+        # Whoever started this process has yet to knock, on a busy machine not at once.
+        idle_until = time.monotonic() + max(self._linger_seconds, _FIRST_CLIENT_SECONDS)
         while not self._stopping:
             with self._clients_lock:
                 busy = self._clients > 0
-            left = self._linger_seconds - (time.monotonic() - idle_since)
+            left = idle_until - time.monotonic()
             if not busy and left <= 0:
                 return
             sources: list[Any] = [listener, self._wake_read]
@@ -80,7 +82,7 @@ class StoreProcess:
             if self._wake_read in ready:
                 with contextlib.suppress(BlockingIOError):
                     os.read(self._wake_read, 4096)
-                idle_since = time.monotonic()
+                idle_until = time.monotonic() + self._linger_seconds
             if listener in ready:
                 self._welcome(listener.accept()[0])
 

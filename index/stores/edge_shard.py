@@ -101,13 +101,15 @@ class EdgeGeneration:
 
     def sample(self, vector_name: VectorName, where: Where, limit: int) -> Points:
         records, _ = self._scroll(vector_name, where, limit, None, with_vector=[vector_name])
-        return self._with_vectors(vector_name, records)
+        found = [(_number(record.id), _vector(record, vector_name)) for record in records]
+        return self._with_vectors(vector_name, found)
 
     def get(self, ids: Sequence[str], vector_name: VectorName) -> Points:
         records = self._edge.retrieve(list(dict.fromkeys(ids)), False, [vector_name])
-        have = {_number(record.id): record for record in records if vector_name in (record.vector or {})}
+        stored = {_number(record.id): _vector(record, vector_name) for record in records}
         asked = [UUID(point_id).int for point_id in ids]
-        return self._with_vectors(vector_name, [have[number] for number in asked if number in have])
+        found = [(number, stored[number]) for number in asked if stored.get(number)]
+        return self._with_vectors(vector_name, found)
 
     def page(
         self, vector_name: VectorName, where: Where, limit: int, after: str | None
@@ -160,11 +162,11 @@ class EdgeGeneration:
             with_vector=with_vector,
         ))
 
-    def _with_vectors(self, vector_name: VectorName, records: Sequence[edge.Record]) -> Points:
-        ids = [_number(record.id) for record in records]
+    def _with_vectors(self, vector_name: VectorName, found: Sequence[tuple[int, array[float]]]) -> Points:
+        ids = [number for number, _ in found]
         self._read_rows(ids)
-        kept: list[Any] = [(record.vector or {})[vector_name] for record in records]  # type: ignore[call-overload]
-        vectors = unit(kept, dimension_of(vector_name, self.dimensions))
+        vectors = np.frombuffer(b"".join(vector.tobytes() for _, vector in found), np.float32)
+        vectors = unit(vectors.reshape(len(ids), dimension_of(vector_name, self.dimensions)))
         return self._rows.points(vector_name, ids, vectors=vectors)
 
     def _read_rows(self, ids: Sequence[int]) -> None:
@@ -261,6 +263,12 @@ def _damaged(path: Path, error: BaseException) -> StoreDamaged:
 
 def _say(dimensions: Mapping[str, int]) -> str:
     return ", ".join(f"{size} numbers ({name})" for name, size in sorted(dimensions.items()))
+
+
+def _vector(record: edge.Record, vector_name: str) -> array[float]:
+    """Empty when the point has no vector of that name."""
+    vectors: Any = record.vector or {}
+    return array("f", vectors.get(vector_name, ()))
 
 
 def _number(point_id: edge.PointId) -> int:

@@ -55,7 +55,7 @@ def generation_dir(data_dir: Path, generation: str) -> Path:
 
 def write_address(data_dir: Path, address: Address) -> None:
     path = address_path(data_dir)
-    fresh = path.with_suffix(".new")
+    fresh = path.with_name(path.name + ".new")
     fresh.unlink(missing_ok=True)
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
@@ -104,7 +104,7 @@ def owner_pid(data_dir: Path) -> int | None:
             except BlockingIOError:
                 text = file.read().strip()
                 return int(text) if text.isdigit() else 0
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         pass
     return None
 

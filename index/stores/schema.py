@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from math import isfinite
 from typing import Any, Literal
 
@@ -74,11 +74,10 @@ def dimension_of(vector_name: str, dimensions: Mapping[str, int]) -> int:
     return dimensions[vector_name]
 
 
-def unit(vectors: Sequence[Sequence[float]], dimension: int) -> Vectors:
-    """Rows at length 1 in float32, shape (n, dimension): a store may keep fewer digits."""
-    rows = np.asarray(vectors, np.float32).reshape(len(vectors), dimension)
-    lengths: Vectors = np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.float32(1e-12))
-    return np.divide(rows, lengths, dtype=np.float32)
+def unit(vectors: Vectors) -> Vectors:
+    """Rows (n, d) at length 1: a store may keep fewer digits than were written."""
+    lengths: Vectors = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.float32(1e-12))
+    return np.divide(vectors, lengths, dtype=np.float32)
 
 
 def sets_nothing(where: Where) -> bool:

@@ -1,0 +1,102 @@
+"""Leases, between real processes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import StartPython
+
+from core.errors import NotFound
+from index.catalogue import Catalogue, ingest_job_id
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path) -> Iterator[Catalogue]:
+    with Catalogue.open(tmp_path / "catalogue.db") as opened:
+        opened.record_file("/films/a.mp4", 1, 1, "m1")
+        yield opened
+
+
+def test_one_worker_at_a_time(catalogue: Catalogue) -> None:
+    assert catalogue.claim_media("m1", "one", 60)
+    assert not catalogue.claim_media("m1", "two", 60)
+    assert not catalogue.claim_media("m1", "one", 60), "not even twice by the same"
+    assert catalogue.media_to_index("g1") == []
+    assert catalogue.renew_media("m1", "one", 60, progress=0.5, message="half")
+    assert not catalogue.renew_media("m1", "two", 60)
+    assert not catalogue.finish_media("m1", "two")
+    job = catalogue.get_job(ingest_job_id("m1"))
+    assert (job.state, job.lease_owner, job.progress, job.message) == ("running", "one", 0.5, "half")
+    assert catalogue.finish_media("m1", "one")
+    job = catalogue.get_job(ingest_job_id("m1"))
+    assert (job.state, job.lease_owner, job.progress, job.attempts) == ("done", None, 1.0, 1)
+    assert catalogue.claim_media("m1", "two", 60)
+    assert catalogue.release_media("m1", "two")
+    assert catalogue.claim_media("m1", "three", 60)
+    with pytest.raises(NotFound):
+        catalogue.claim_media("m9", "one", 60)
+
+
+def test_a_dead_worker_s_lease_runs_out(catalogue: Catalogue) -> None:
+    assert catalogue.claim_media("m1", "dead", 0.05)
+    time.sleep(0.06)
+    assert catalogue.media_to_index("g1") == ["m1"]
+    assert catalogue.claim_media("m1", "next", 60)
+    assert not catalogue.renew_media("m1", "dead", 60), "it must learn that the media is no longer its own"
+    assert not catalogue.finish_media("m1", "dead", "failed")
+    assert catalogue.get_job(ingest_job_id("m1")).attempts == 2
+
+
+def test_a_late_renewal_holds_while_nobody_took_over(catalogue: Catalogue) -> None:
+    assert catalogue.claim_media("m1", "slow", 0.01)
+    time.sleep(0.02)
+    assert catalogue.renew_media("m1", "slow", 60)
+    assert not catalogue.claim_media("m1", "next", 60)
+
+
+def test_jobs_of_any_kind(catalogue: Catalogue) -> None:
+    first = catalogue.add_job("scan", path="/films")
+    second = catalogue.add_job("scan", path="/more")
+    assert (first.state, first.path) == ("queued", Path("/films"))
+    taken = catalogue.claim_next(["scan"], "one", 60)
+    assert taken is not None and taken.id == first.id and taken.state == "running"
+    assert not catalogue.claim(first.id, "two", 60)
+    assert catalogue.claim(second.id, "two", 60)
+    assert catalogue.claim_next(["scan"], "three", 60) is None
+    assert catalogue.claim_next(["other"], "three", 60) is None
+    assert catalogue.cancel(first.id)
+    assert not catalogue.renew(first.id, "one", 60)
+    assert not catalogue.claim(first.id, "one", 60)
+    assert catalogue.finish(second.id, "two", "failed", "no such folder")
+    assert not catalogue.cancel(second.id)
+    assert [job.id for job in catalogue.list_jobs(["failed"])] == [second.id]
+    assert {job.state for job in catalogue.list_jobs(kind="scan")} == {"failed", "cancelled"}
+    assert catalogue.get_job(second.id).message == "no such folder"
+    with pytest.raises(NotFound):
+        catalogue.get_job("x")
+
+
+CLAIM_ALL = """
+from index.catalogue import Catalogue
+catalogue = Catalogue.open(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.readline()
+print(*[n for n in range(60) if catalogue.claim_media(f"m{n}", sys.argv[2], 60)])
+"""
+
+
+def test_two_processes_never_claim_the_same(tmp_path: Path, start_python: StartPython) -> None:
+    with Catalogue.open(tmp_path / "catalogue.db") as catalogue:
+        for number in range(60):
+            catalogue.record_file(f"/films/{number}.mp4", 1, 1, f"m{number}")
+    workers = [start_python(CLAIM_ALL, tmp_path / "catalogue.db", name) for name in ("one", "two")]
+    for worker in workers:
+        worker.stdout.readline()  # type: ignore[union-attr]
+    for worker in workers:
+        worker.stdin.write("go\n")  # type: ignore[union-attr]
+        worker.stdin.flush()  # type: ignore[union-attr]
+    one, two = (worker.stdout.readline().split() for worker in workers)  # type: ignore[union-attr]
+    assert sorted(map(int, one + two)) == list(range(60))

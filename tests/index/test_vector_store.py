@@ -1,0 +1,246 @@
+"""What every VectorStore does, whatever is behind it. Another store joins by a fixture in STORES."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+from invented import DIMENSIONS, make_points
+
+from core.record import Points
+from core.types import KINDS
+from index.store import VectorStore, Where
+from index.stores.edge import EdgeStore
+
+STORES = ["edge"]
+
+
+@pytest.fixture(scope="module")
+def edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VectorStore]:
+    folder = tmp_path_factory.mktemp("library")
+    with EdgeStore(folder, "g1", DIMENSIONS, min_free_disk_mb=0, linger_seconds=0.1) as store:
+        yield store
+
+
+@pytest.fixture(params=STORES)
+def store(request: pytest.FixtureRequest) -> Iterator[VectorStore]:
+    """An empty store; the tests share one, making it takes longer than they do."""
+    opened: VectorStore = request.getfixturevalue(request.param)
+    yield opened
+    opened.delete(Where(kinds=KINDS))
+
+
+@pytest.fixture
+def library(store: VectorStore) -> list[Points]:
+    """Two videos, a still, and faces of the first video, in the store."""
+    parts = [make_points(60, "m1"), make_points(30, "m2"), make_points(1, "still")]
+    parts.append(make_points(20, "m1", "face"))
+    for part in parts:
+        store.upsert(part)
+    return parts
+
+
+def close_scores(a: np.ndarray, b: np.ndarray) -> bool:
+    """A store may keep float16: 11 bits a number, and the errors of 32 numbers add up."""
+    return np.allclose(a, b, atol=5e-4)
+
+
+def same_records(a: Points, b: Points) -> None:
+    for column in fields(Points):
+        if column.name in ("vectors", "score"):
+            continue
+        ours, theirs = getattr(a, column.name), getattr(b, column.name)
+        if isinstance(ours, np.ndarray):
+            assert ours.dtype == theirs.dtype, column.name
+            np.testing.assert_array_equal(ours, theirs, err_msg=column.name)
+        else:
+            assert ours == theirs, column.name
+
+
+def by_id(points: Points) -> Points:
+    return points[np.argsort(points.id)]
+
+
+def visual(library: list[Points]) -> Points:
+    return Points.concatenate([part for part in library if part.vector_name == "visual"])
+
+
+WHERES: list[tuple[Where, Callable[[Points, int], bool]]] = [
+    (Where(), lambda p, i: True),
+    (Where(media_ids=("m1",)), lambda p, i: p.media_id[i] == "m1"),
+    (Where(media_ids=("m1", "m2")), lambda p, i: p.media_id[i] in ("m1", "m2")),
+    (Where(media_ids=()), lambda p, i: False),
+    (Where(not_media_ids=("m1",)), lambda p, i: p.media_id[i] != "m1"),
+    (Where(not_media_ids=()), lambda p, i: True),
+    (Where(media_type="image"), lambda p, i: p.media_type[i] == "image"),
+    (Where(kinds=("region", "tile")), lambda p, i: p.kind[i] in ("region", "tile")),
+    (Where(labels=("cup",)), lambda p, i: p.label[i] == "cup"),
+    (Where(time_seconds=(5.0, 12.0)), lambda p, i: 5.0 <= p.time_seconds[i] < 12.0),
+    (Where(media_ids=("m1",), kinds=("frame",), time_seconds=(0.0, 30.0)),
+     lambda p, i: p.media_id[i] == "m1" and p.kind[i] == "frame" and p.time_seconds[i] < 30),
+]
+
+
+def test_a_new_store_is_empty(store: VectorStore) -> None:
+    assert store.count(Where()) == 0
+    assert store.counts("m1") == {}
+    assert len(store.scroll("visual", Where())) == 0
+    assert store.sample("visual", Where(), 10).vectors.shape == (0, 32)
+    assert store.get(["6f9619ff-8b86-5011-b42d-00cf4fc964ff"], "visual").vectors.shape == (0, 32)
+    [found] = store.query("visual", np.ones((1, 32), np.float32), Where(), 10)
+    assert len(found) == 0
+
+
+def test_records_come_back_as_written(store: VectorStore, library: list[Points]) -> None:
+    for part in library:
+        found = store.get(part.id, part.vector_name)
+        same_records(found, part)
+        assert found.vectors.dtype == np.float32
+        np.testing.assert_allclose(np.linalg.norm(found.vectors, axis=1), 1, atol=1e-6)
+        assert close_scores(found.vectors, part.vectors)
+
+
+@pytest.mark.parametrize("where, matches", WHERES, ids=[str(where) for where, _ in WHERES])
+def test_query_equals_brute_force(
+    store: VectorStore, library: list[Points], where: Where, matches: Callable[[Points, int], bool]
+) -> None:
+    points = visual(library)
+    queries = np.random.default_rng(7).standard_normal((3, 32)).astype(np.float32)
+    rows = [i for i in range(len(points)) if matches(points, i)]
+    truth = queries / np.linalg.norm(queries, axis=1, keepdims=True) @ points.vectors[rows].T
+    answers = store.query("visual", queries, where, 25)
+    assert len(answers) == 3
+    for found, scores in zip(answers, truth, strict=True):
+        assert close_scores(found.score, np.sort(scores)[::-1][:25])
+        expected = dict(zip((points.id[i] for i in rows), scores, strict=True))
+        assert close_scores(found.score, np.float32([expected[point] for point in found.id]))
+        assert found.vectors.shape == (len(found), 0)
+        same_records(found, points[[points.id.index(point) for point in found.id]])
+
+
+@pytest.mark.parametrize("where, matches", WHERES, ids=[str(where) for where, _ in WHERES])
+def test_count_and_scroll_equal_brute_force(
+    store: VectorStore, library: list[Points], where: Where, matches: Callable[[Points, int], bool]
+) -> None:
+    assert store.count(where) == sum(matches(part, i) for part in library for i in range(len(part)))
+    points = visual(library)
+    points = points[[i for i in range(len(points)) if matches(points, i)]]
+    found = store.scroll("visual", where)
+    assert found.time_seconds.tolist() == sorted(points.time_seconds.tolist())
+    same_records(by_id(found), by_id(points)) if len(points) else None
+    assert len(found) == len(points)
+
+
+def test_score_threshold_and_limit(store: VectorStore, library: list[Points]) -> None:
+    query = library[0].vectors[:1]
+    [best] = store.query("visual", query, Where(), 1)
+    assert best.id == library[0].id[:1]
+    [found] = store.query("visual", query, Where(), 1000, score_threshold=0.2)
+    truth = visual(library).vectors @ query[0]
+    assert abs(len(found) - (truth >= 0.2).sum()) <= (abs(truth - 0.2) < 1e-3).sum()
+    assert 1 < len(found) < len(truth)
+
+
+def test_each_vector_name_is_its_own_space(store: VectorStore, library: list[Points]) -> None:
+    [found] = store.query("face", np.ones((1, 8), np.float32), Where(), 1000)
+    assert set(found.kind) == {"face"} and len(found) == 20
+    assert len(store.scroll("face", Where())) == 20
+    assert len(store.sample("visual", Where(), 1000)) == 91
+    assert len(store.get(library[3].id, "visual")) == 0
+
+
+def test_writing_twice_changes_nothing(store: VectorStore, library: list[Points]) -> None:
+    before = by_id(store.scroll("visual", Where()))
+    for part in library:
+        store.upsert(part)
+    assert store.count(Where()) == 111
+    same_records(by_id(store.scroll("visual", Where())), before)
+
+
+def test_the_last_write_of_an_id_holds(store: VectorStore, library: list[Points]) -> None:
+    """Also for what was read before: nothing stale may be kept."""
+    store.query("visual", library[0].vectors[:1], Where(), 100)
+    changed = replace(library[0][:10], label=["fox"] * 10, vectors=library[0].vectors[10:20])
+    store.upsert(changed)
+    [found] = store.query("visual", changed.vectors[:1], Where(labels=("fox",)), 1)
+    assert (found.id, found.label) == (changed.id[:1], ["fox"])
+    same_records(store.get(changed.id, "visual"), changed)
+
+
+def test_sample_is_fixed_and_barely_moves(store: VectorStore) -> None:
+    store.upsert(make_points(300, "m1"))
+    first = store.sample("visual", Where(), 50)
+    assert first.id == sorted(store.scroll("visual", Where()).id)[:50]
+    assert first.id == store.sample("visual", Where(), 50).id
+    assert first.vectors.shape == (50, 32)
+    store.upsert(make_points(30, "m2"))
+    second = store.sample("visual", Where(), 50)
+    assert len(set(first.id) & set(second.id)) >= 40
+    only = store.sample("visual", Where(kinds=("tile",)), 5)
+    assert set(only.kind) == {"tile"} and only.id == sorted(only.id)
+
+
+def test_scroll_limit_keeps_the_smallest_ids(store: VectorStore, library: list[Points]) -> None:
+    found = store.scroll("visual", Where(), limit=10)
+    assert sorted(found.id) == sorted(visual(library).id)[:10]
+    assert found.time_seconds.tolist() == sorted(found.time_seconds.tolist())
+
+
+def test_get_follows_the_order_asked(store: VectorStore, library: list[Points]) -> None:
+    asked = [library[1].id[5], "6f9619ff-8b86-5011-b42d-00cf4fc964ff", library[0].id[9], library[1].id[0]]
+    assert store.get(asked, "visual").id == [asked[0], asked[2], asked[3]]
+    assert len(store.get([], "visual")) == 0
+
+
+def test_counts_per_kind(store: VectorStore, library: list[Points]) -> None:
+    assert store.counts("m1") == {"frame": 20, "region": 20, "tile": 20, "face": 20}
+    assert store.counts("still") == {"frame": 1}
+    assert store.counts("nobody") == {}
+
+
+def test_delete(store: VectorStore, library: list[Points]) -> None:
+    store.delete(Where(media_ids=("m1",), kinds=("face",)))
+    assert store.counts("m1") == {"frame": 20, "region": 20, "tile": 20}
+    store.delete(Where(media_ids=("m1",)))
+    assert store.count(Where()) == 31
+    [found] = store.query("visual", library[0].vectors[:1], Where(), 100)
+    assert "m1" not in found.media_id and len(found) == 31
+    for nothing in (Where(), Where(not_media_ids=())):
+        with pytest.raises(ValueError, match="every point"):
+            store.delete(nothing)
+    store.delete(Where(media_ids=()))
+    assert store.count(Where()) == 31
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 0.0])
+def test_vectors_that_mean_nothing_are_refused(store: VectorStore, value: float) -> None:
+    points = make_points(5000)
+    points.vectors[4999] = value
+    with pytest.raises(ValueError, match="vector 4999"):
+        store.upsert(points)
+    assert store.count(Where()) == 0
+    with pytest.raises(ValueError):
+        store.query("visual", points.vectors[4999:], Where(), 5)
+
+
+def test_wrong_dimensions_and_times_are_refused(store: VectorStore) -> None:
+    points = make_points(5)
+    with pytest.raises(ValueError, match=r"\(n, 32\)"):
+        store.upsert(replace(points, vectors=np.ones((5, 31), np.float32)))
+    with pytest.raises(ValueError, match="time_seconds"):
+        store.upsert(replace(points, time_seconds=np.array([0, 1, np.nan, 3, 4])))
+    with pytest.raises(ValueError, match="face"):
+        store.query("face", points.vectors, Where(), 5)
+    assert store.count(Where()) == 0
+
+
+def test_large_batches_and_vectors_of_any_length(store: VectorStore) -> None:
+    points = make_points(4500)
+    store.upsert(replace(points, vectors=points.vectors * 7))
+    store.flush()
+    assert store.count(Where()) == 4500
+    [found] = store.query("visual", points.vectors[4321:4322] * 3, Where(), 1)
+    assert found.id == [points.id[4321]] and found.score[0] == pytest.approx(1, abs=1e-3)
+    assert store.size_bytes() > 4500 * 32 * 2
