@@ -79,8 +79,8 @@ def load_picture(picture: Pillow.Image, max_side: int | None = None) -> Image:
         pixels = resize_to_fit(_flatten(upright), max_side)
         if profile and upright.mode in ("RGB", "RGBA", "P"):
             pixels = np.asarray(_to_srgb(Pillow.fromarray(pixels), profile))
-    except MemoryError:
-        raise PictureTooLarge("The picture does not fit into memory; make it smaller.") from None
+    except MemoryError as error:
+        raise PictureTooLarge("The picture does not fit into memory; make it smaller.") from error
     except Exception as error:
         raise InvalidImage(f"The picture is damaged: {_reason(error)}.") from None
     return np.ascontiguousarray(pixels)

@@ -95,29 +95,36 @@ class Converter:
     def picture(self, frame: av.VideoFrame, max_side: int | None = None) -> Image:
         """RGB, displayed orientation, longer side at most ``max_side``; HDR is brought to SDR."""
         way = orientation(frame)
+        frame.colorspace = _matrix(frame)
         size = fit(*displayed_size(frame.width, frame.height, self._pixel_aspect, False), max_side)
         if frame.color_trc in (_PQ, _HLG):
             image = to_sdr(resize(self._rgb(frame, "rgb48le"), *size), hlg=frame.color_trc == _HLG)
         else:
-            image = resize(self._rgb(frame, "rgb24"), *size)
+            image = resize(self._rgb(_shrunk(frame, *size), "rgb24"), *size)
         return way.apply(image)
 
     def _rgb(self, frame: av.VideoFrame, pixel_format: str) -> NDArray[Any]:
         # Converting first and averaging after it is twice as fast as one pass that does both: the
         # unscaled conversion has its own fast path.
         converted = self._scaler.reformat(
-            frame, format=pixel_format, src_colorspace=_matrix(frame), interpolation=Interpolation.BILINEAR,
-            threads=1,
+            frame, format=pixel_format, src_colorspace=frame.colorspace, interpolation=Interpolation.BILINEAR,
+            src_color_range=frame.color_range, threads=1,
         )  # fmt: skip
-        return np.asarray(converted.to_ndarray())
+        plane, depth = converted.planes[0], np.uint8 if pixel_format == "rgb24" else np.dtype("<u2")
+        size = np.dtype(depth).itemsize
+        # A view on the scaler's own memory; what is kept of it is the smaller copy that is made next.
+        return np.ndarray(
+            (frame.height, frame.width, 3), depth, cast(Any, plane), strides=(plane.line_size, 3 * size, size)
+        )
 
     def thumbnail_bgr(self, frame: av.VideoFrame) -> Image:
-        """Small BGR picture for comparing frames with each other: stored orientation, rough colours."""
+        """Small BGR picture for comparing frames with each other: stored orientation, rough colours,
+        squeezed to half its height."""
         layout = _LAYOUTS.get(frame.format.name)
         planes = frame.planes
         if layout is not None and all(plane.line_size > 0 for plane in planes):
             return _picked(frame, planes, *layout)
-        width, height = fit(frame.width, frame.height, THUMBNAIL_SIDE_PX)
+        width, height = _thumbnail_size(frame)
         small = self._scaler.reformat(
             frame, width, height, "bgr24", src_colorspace=_matrix(frame), interpolation=Interpolation.POINT,
             threads=1,
@@ -134,6 +141,22 @@ def _matrix(frame: av.VideoFrame) -> int:
     return _SPACE_BT709 if frame.height >= _HD_HEIGHT_PX else _SPACE_BT601
 
 
+def _shrunk(frame: av.VideoFrame, width: int, height: int) -> av.VideoFrame:
+    """An 8-bit 4:2:0 frame averaged down to this size, still 4:2:0: a fifth of the time that converting every
+    pixel of a large frame takes. Any other frame, and one that does not shrink, is returned as it is."""
+    planes = frame.planes
+    planar = frame.format.name in ("yuv420p", "yuvj420p") and all(plane.line_size > 0 for plane in planes)
+    if not planar or width >= frame.width or height >= frame.height:
+        return frame
+    small = av.VideoFrame(width, height, frame.format.name)
+    small.colorspace, small.color_range = frame.colorspace, frame.color_range
+    for old, new in zip(frame.planes, small.planes, strict=True):
+        source = _samples(old, 1)[: old.height, : old.width]
+        target = _samples(new, 1)[: new.height, : new.width]
+        target[:] = cv2.resize(source, (new.width, new.height), interpolation=cv2.INTER_AREA)
+    return small
+
+
 def _picked(
     frame: av.VideoFrame, planes: Any, sample_bytes: int, shift: int, across: int, down: int, shared: bool
 ) -> Image:
@@ -142,12 +165,18 @@ def _picked(
     y, *chroma = (_samples(plane, sample_bytes) for plane in planes)
     u, v = (chroma[0][:, 0::2], chroma[0][:, 1::2]) if shared else chroma[:2]
     rows, columns = -(-frame.height // down), -(-frame.width // across)
-    size = fit(frame.width, frame.height, THUMBNAIL_SIDE_PX)
+    size = _thumbnail_size(frame)
     whole = (y[: frame.height, : frame.width], v[:rows, :columns], u[:rows, :columns])
     small = cv2.merge([cv2.resize(plane, size, interpolation=cv2.INTER_NEAREST) for plane in whole])
     if shift:
         small = (np.asarray(small) >> shift).astype(np.uint8)
     return np.asarray(cv2.cvtColor(small, cv2.COLOR_YCrCb2BGR), np.uint8)
+
+
+def _thumbnail_size(frame: av.VideoFrame) -> tuple[int, int]:
+    # Rows cost memory traffic, columns of one row mostly share it: so half as many rows.
+    width, height = fit(frame.width, frame.height, THUMBNAIL_SIDE_PX)
+    return width, max(1, height // 2)
 
 
 def _samples(plane: Any, sample_bytes: int) -> NDArray[Any]:

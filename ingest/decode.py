@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,6 +15,7 @@ from typing import Any, Self
 import numpy as np
 
 from core.errors import (
+    DecoderCrashed,
     MediaBroken,
     MediaError,
     MediaRefused,
@@ -66,7 +67,7 @@ class Decoder:
         """Process id of the child, None while there is none."""
         return self._process.pid if self._process else None
 
-    def read(self, path: Path | str) -> Iterator[Item]:
+    def read(self, path: Path | str) -> Generator[Item, None, None]:
         """The facts, then samples in time order, then the summary.
 
         Raises MediaBroken, MediaSkipped or MediaRefused with one sentence. Leaving the iterator early ends
@@ -128,7 +129,7 @@ class Decoder:
         finally:
             theirs.close()
 
-    def _converse(self, path: Path, request: dict[str, Any]) -> Iterator[Item]:
+    def _converse(self, path: Path, request: dict[str, Any]) -> Generator[Item, None, None]:
         if self._busy:
             raise RuntimeError("this Decoder is reading another file; finish or close that reading first")
         self._busy, self.progress = True, None
@@ -140,7 +141,7 @@ class Decoder:
                     yield message
             finished = True
         except (MediaError, TimeOutOfRange) as error:
-            finished = getattr(error, "from_child", False)
+            finished = getattr(error, "child_is_well", False)
             raise
         finally:
             if not finished:
@@ -148,7 +149,8 @@ class Decoder:
             self._busy = False
 
     def _ask(self, path: Path, request: dict[str, Any]) -> None:
-        if self._process is None or not self._process.is_alive():
+        # Between files the child says nothing: what can be read then is the end of its pipe.
+        if self._process is None or not self._process.is_alive() or self._pipe.poll():
             self.close()
             self._start()
         self._stalled = False
@@ -167,11 +169,14 @@ class Decoder:
         try:
             header = json.loads(self._pipe.recv_bytes(_HEADER_BYTES))
             pixels = self._receive_pixels(header["shape"]) if "shape" in header else None
-            return self._understand(header, pixels)
+            item = self._understand(header, pixels)
         except (EOFError, OSError, ValueError, KeyError, TypeError):
             raise self._what_happened(path) from None
         finally:
             watchdog.cancel()
+        if isinstance(item, MomentseekError):
+            raise item
+        return item
 
     def _give_up(self, process: Any) -> None:
         # A child that is stopped or hangs in the middle of a message is ended from this thread: the
@@ -184,11 +189,18 @@ class Decoder:
         if height * width > max(self._decode.max_pixels, self._ingest.max_side_px**2) or channels != 3:
             raise ValueError(f"the decoder announced a picture of shape {shape}")
         image = np.empty((height, width, channels), np.uint8)
-        if self._pipe.recv_bytes_into(image.reshape(-1)) != image.nbytes:
-            raise ValueError("the decoder sent part of a picture")
+        # Straight into its place: the pipe's own way to receive copies a picture three times.
+        left = memoryview(image.data).cast("B")
+        while left:
+            count = os.readv(self._pipe.fileno(), [left])
+            if not count:
+                raise EOFError
+            left = left[count:]
         return image
 
-    def _understand(self, header: dict[str, Any], image: Image | None) -> Item | float | None:
+    def _understand(
+        self, header: dict[str, Any], image: Image | None
+    ) -> Item | MomentseekError | float | None:
         kind = header.pop("kind")
         if header.get("share") is not None:
             self.progress = header["share"]
@@ -201,8 +213,8 @@ class Decoder:
             return DecodeSummary(**{**header, "shot_starts_seconds": tuple(header["shot_starts_seconds"])})
         if kind == "error":
             error = _ERRORS[header["error"]](header["message"])
-            error.from_child = True  # type: ignore[attr-defined]
-            raise error
+            error.child_is_well = not header.get("worn_out")  # type: ignore[attr-defined]
+            return error
         return None if kind == "end" else self.progress or 0.0
 
     def _what_happened(self, path: Path) -> MediaError:
@@ -215,14 +227,14 @@ class Decoder:
         process.join()
         if stalled:
             seconds = self._decode.stall_seconds
-            return MediaBroken(f"{path.name} gave no frame for {seconds:g} s and was given up.")
+            return DecoderCrashed(f"{path.name} gave no frame for {seconds:g} s and was given up.")
         code = process.exitcode
         if code is not None and -code == getattr(signal, "SIGXCPU", None):
             return MediaRefused(
                 f"{path.name} took more than {self._decode.cpu_seconds_per_file} s of processor time "
                 "(decode.cpu_seconds_per_file)."
             )
-        return MediaBroken(f"The decoder crashed on {path.name} ({_exit_reason(code)}).")
+        return DecoderCrashed(f"The decoder crashed on {path.name} ({_exit_reason(code)}).")
 
 
 def decode_frame_at(

@@ -1,12 +1,13 @@
 """The child process that opens media files: everything hostile is decoded here, under limits.
 
-It answers one request after the other on a pipe: a JSON header per message, pixels after it where the
-header has a shape. Nothing is unpickled on either side.
+It answers one request after the other on a pipe: a JSON header per message, bare pixels after it where
+the header has a shape. Nothing is unpickled on either side.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import queue
@@ -24,7 +25,7 @@ import av
 import cv2
 from PIL import Image as Pillow
 
-from core.errors import MediaError, MediaRefused, TimeOutOfRange
+from core.errors import MediaError, TimeOutOfRange
 from core.settings import DecodeSettings, IngestSettings
 from core.types import Image
 from ingest.frames import Frame, Source, open_source
@@ -118,7 +119,9 @@ class _Sender:
             try:
                 self._pipe.send_bytes(json.dumps(header).encode())
                 if pixels is not None:
-                    self._pipe.send_bytes(pixels.reshape(-1))
+                    left = memoryview(pixels.data).cast("B")
+                    while left:
+                        left = left[os.write(self._pipe.fileno(), left) :]
             except OSError:
                 os._exit(1)  # The reader is gone.
 
@@ -137,12 +140,15 @@ def _answer(request: dict[str, Any], sender: _Sender, decode: DecodeSettings, in
             source.close()
     except (MediaError, TimeOutOfRange) as error:
         sender.send("error", error=type(error).__name__, message=str(error))
-    except MemoryError:
-        refused = f"{path.name} needs more memory than decode.memory_mb = {decode.memory_mb} allows."
-        sender.send("error", error=MediaRefused.__name__, message=refused)
     except Exception as error:  # The border: whatever a library raises here belongs to this one file.
-        what = " ".join(str(error).split()) or type(error).__name__
-        sender.send("error", error="MediaBroken", message=f"{path.name} cannot be decoded: {what}.")
+        if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
+            kind = "MediaRefused"
+            message = f"{path.name} needs more memory than decode.memory_mb = {decode.memory_mb} allows."
+        else:
+            kind, what = "MediaBroken", " ".join(str(error).split()) or type(error).__name__
+            message = f"{path.name} cannot be decoded: {what}."
+        # What was allocated may not come back: the next file gets a fresh process.
+        sender.send("error", error=kind, message=message, worn_out=True)
     else:
         sender.send("end")
 

@@ -11,7 +11,7 @@ import av
 import cv2
 import numpy as np
 
-from core.errors import MediaBroken, MediaError, MediaRefused
+from core.errors import MediaBroken, MediaError
 from core.pictures import resize_to_fit
 from core.settings import DecodeSettings
 from core.time import pts_to_seconds
@@ -219,7 +219,7 @@ class VideoSource:
             except StopIteration:
                 return
             except MemoryError:
-                raise _out_of_memory(self._path) from None
+                raise
             except (av.FFmpegError, OSError, ValueError):
                 self._stopped = True
                 return
@@ -233,7 +233,7 @@ class VideoSource:
         except EOFError:
             return []
         except MemoryError:
-            raise _out_of_memory(self._path) from None
+            raise
         except (av.FFmpegError, OSError, ValueError):
             self.frames_dropped += 1
             return []
@@ -357,7 +357,3 @@ class _LazyStill:
 
 def _time_base(frame: Any) -> Fraction:
     return Fraction(frame.time_base.numerator, frame.time_base.denominator)
-
-
-def _out_of_memory(path: Path) -> MediaRefused:
-    return MediaRefused(f"{path.name} needs more memory than decode.memory_mb allows.")

@@ -9,10 +9,11 @@ from core.types import Image, MediaType
 
 @dataclass(frozen=True, slots=True)
 class MediaFacts:
-    """What the container says, read without decoding. Sizes are of the displayed (rotated) frame.
+    """What the container and the first frame say. Sizes are of the displayed (rotated) frame, with square
+    pixels.
 
     ``duration_from_header_seconds`` and ``fps`` are None where the container does not say; both are None
-    for a still.
+    for a still. ``rotation_degrees`` is the clockwise turn that was applied: 0, 90, 180 or 270.
     """
 
     media_type: MediaType

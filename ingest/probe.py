@@ -122,8 +122,10 @@ def open_video(path: Path, decode: DecodeSettings) -> OpenVideo:
             },
             metadata_errors="replace",
         )
-    except (av.FFmpegError, OSError, ValueError) as error:
-        raise _why_not_opened(path, head, error) from None
+    except MemoryError:
+        raise
+    except (av.FFmpegError, OSError, ValueError):
+        raise _why_not_opened(path, head) from None
     try:
         stream = _choose_stream(path, container)
         _check_codec(path, stream)
@@ -162,11 +164,9 @@ def check_duration(path: Path, seconds: float, decode: DecodeSettings) -> None:
         )
 
 
-def _why_not_opened(path: Path, head: bytes, error: Exception) -> MediaError:
+def _why_not_opened(path: Path, head: bytes) -> MediaError:
     if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(PLAYLISTS):
         return MediaRefused(f"{path.name} is a playlist or description; name the media files themselves.")
-    if isinstance(error, MemoryError):
-        return MediaRefused(f"{path.name} needs more memory than decode.memory_mb allows.")
     return MediaBroken(f"{path.name} is not a media file this build can read, or its header is damaged.")
 
 
@@ -175,8 +175,14 @@ def _choose_stream(path: Path, container: Any) -> Any:
     if not videos:
         what = "only sound" if container.streams.audio else "no pictures"
         raise MediaSkipped(f"{path.name} holds {what}: there is nothing to see in it.")
-    usable = [s for s in videos if s.codec_context is not None] or videos
-    return max(usable, key=lambda s: (bool(s.disposition & Disposition.default), s.width * s.height))
+    return max(videos, key=_preference)
+
+
+def _preference(stream: Any) -> tuple[bool, bool, int]:
+    """Decodable before not, the container's default before others, then the larger."""
+    context = stream.codec_context
+    pixels = (context.width or 0) * (context.height or 0) if context is not None else 0
+    return context is not None, bool(stream.disposition & Disposition.default), pixels
 
 
 def _check_codec(path: Path, stream: Any) -> None:

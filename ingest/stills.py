@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from PIL import Image as Pillow
-
 from core.errors import InvalidImage, MediaBroken, MediaError, MediaRefused
 from core.pictures import PictureTooLarge, load_picture, open_picture
 from core.settings import DecodeSettings
@@ -17,6 +15,7 @@ ANIMATED_FORMATS = frozenset({"GIF", "WEBP", "AVIF", "PNG"})
 _BRANDS = frozenset(
     {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis"}
 )
+_ORIENTATION = 0x0112
 _SHORTEST_MS, _ASSUMED_MS = 10, 100
 
 
@@ -37,6 +36,8 @@ class StillFile:
         try:
             self._picture = open_picture(path, decode.max_pixels)
             self.frame_count = self._count_frames()
+            # A PNG is read to its end for this: its EXIF may stand behind the pixels.
+            self._turned = int(self._picture.getexif().get(_ORIENTATION, 1)) >= 5
         except Exception as error:
             raise _as_media_error(path, error) from None
 
@@ -47,7 +48,7 @@ class StillFile:
     def facts(self) -> MediaFacts:
         """Size as displayed: after the EXIF orientation."""
         width, height = self._picture.size
-        if self._picture.getexif().get(0x0112, 1) >= 5:
+        if self._turned:
             width, height = height, width
         name = (self._picture.format or "").lower()
         return MediaFacts("video" if self.animated else "image", name, name, width, height)
@@ -92,6 +93,11 @@ def read_still(path: Path, decode: DecodeSettings, max_side: int | None = None) 
 
 
 def _as_media_error(path: Path, error: Exception) -> MediaError:
-    if isinstance(error, PictureTooLarge | MemoryError | Pillow.DecompressionBombError):
+    if isinstance(error, MemoryError) or isinstance(error.__cause__, MemoryError):
+        raise MemoryError from None  # No fault of the picture alone: the process has to answer for it.
+    if isinstance(error, PictureTooLarge):
         return MediaRefused(f"{path.name}: {error}")
-    return MediaBroken(f"{path.name}: {error or type(error).__name__}")
+    if isinstance(error, InvalidImage):
+        return MediaBroken(f"{path.name}: {error}")
+    reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    return MediaBroken(f"{path.name}: The picture is damaged: {reason}.")

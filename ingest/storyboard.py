@@ -76,14 +76,13 @@ class Storyboard:
         return time_seconds >= last_seconds + self.interval_seconds - _ROUNDING_SECONDS
 
     def _thin(self) -> None:
-        while len(self._kept) > MAX_THUMBNAILS // 2:
+        while len(self._kept) > MAX_THUMBNAILS:
             self.interval_seconds *= 2
-            kept = self._kept[:1]
-            kept += [one for one in self._kept[1:] if self._is_due_after(one, kept)]
-            self._kept = kept
-
-    def _is_due_after(self, one: _Thumbnail, kept: list[_Thumbnail]) -> bool:
-        return self._is_due(one.time_seconds, kept[-1].time_seconds)
+            first, *others = self._kept
+            self._kept = [first]
+            for one in others:
+                if self._is_due(one.time_seconds, self._kept[-1].time_seconds):
+                    self._kept.append(one)
 
     def _small(self, image: Image) -> Image:
         if not self._kept:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import struct
-import zlib
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from PIL import ImageCms
 
 from core.errors import InvalidImage
 from core.pictures import PictureTooLarge, encode_jpeg, fit, read_picture, resize_to_fit
-from tests.support.media_factory import corners_of, quarters, textured
+from tests.support.media_factory import corners_of, png_header, quarters, textured
 
 CAP = 50_000_000
 UPRIGHT = ["red", "green", "blue", "white"]
@@ -28,16 +27,6 @@ def saved(picture: Pillow.Image, kind: str, **settings: Any) -> bytes:
     data = BytesIO()
     picture.save(data, kind, **settings)
     return data.getvalue()
-
-
-def png_header(width: int, height: int) -> bytes:
-    """A PNG that claims this size and holds one compressed line of zeros."""
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "HEIF", "GIF"])
@@ -68,7 +57,8 @@ def test_orientation_is_applied(kind: str, orientation: int) -> None:
 def test_transparent_parts_are_white(kind: str) -> None:
     layer = np.zeros((40, 40, 4), np.uint8)
     layer[:20] = (220, 30, 30, 255)
-    image = read_picture(saved(Pillow.fromarray(layer), kind, **({"lossless": True} if kind == "WEBP" else {})), CAP)
+    settings = {"lossless": True} if kind == "WEBP" else {}
+    image = read_picture(saved(Pillow.fromarray(layer), kind, **settings), CAP)
     assert image[30, 20].min() > 250
     assert corners_of(image)[0] == "red"
 
@@ -123,7 +113,8 @@ def _profile_with_red_and_green_swapped() -> bytes:
     count = struct.unpack(">I", data[128:132])[0]
     entries = {bytes(data[132 + 12 * i : 136 + 12 * i]): 132 + 12 * i for i in range(count)}
     red, green = entries[b"rXYZ"], entries[b"gXYZ"]
-    data[red + 4 : red + 12], data[green + 4 : green + 12] = data[green + 4 : green + 12], data[red + 4 : red + 12]
+    places = data[red + 4 : red + 12], data[green + 4 : green + 12]
+    data[green + 4 : green + 12], data[red + 4 : red + 12] = places
     return bytes(data)
 
 
@@ -175,11 +166,13 @@ def test_what_cannot_be_read_is_one_sentence(data: bytes, sentence: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("size", "expected"), [((10, 10), (10, 10)), ((200, 100), (100, 50)), ((1000, 1), (100, 1)), ((1, 1), (1, 1))]
+    ("size", "expected"),
+    [((10, 10), (10, 10)), ((200, 100), (100, 50)), ((1000, 1), (100, 1)), ((1, 1), (1, 1))],
 )
 def test_fit_keeps_proportions_and_at_least_a_pixel(size: tuple[int, int], expected: tuple[int, int]) -> None:
     assert fit(*size, 100) == expected
-    assert resize_to_fit(np.zeros((size[1], size[0], 3), np.uint8), 100).shape == (expected[1], expected[0], 3)
+    resized = resize_to_fit(np.zeros((*size[::-1], 3), np.uint8), 100)
+    assert resized.shape == (*expected[::-1], 3)
 
 
 def test_jpeg_round_trip_keeps_colours() -> None:

@@ -1,0 +1,107 @@
+"""What the decoder says of one file, turned into points in the store."""
+
+from __future__ import annotations
+
+import errno
+from collections import Counter
+from pathlib import Path
+
+from core.errors import DiskFull, StoreError
+from core.types import Kind
+from index.rows import IndexedFacts
+from index.store import VectorStore
+from ingest.analyze import Analyzer, FrameVectors, to_points
+from ingest.media import DecodeSummary, MediaFacts, Sample
+from ingest.storyboard import Storyboard
+
+_BATCH = 4
+"""Frames described together; at most _BATCH + 1 of them are held here."""
+
+
+class MediaWriter:
+    """Samples of one file to points, in batches; holds back one frame until it is known how long it stands.
+
+    ``storyboard_dir`` is where a video's storyboard goes, None for none.
+    """
+
+    def __init__(self, store: VectorStore, analyzer: Analyzer, media_id: str, storyboard_dir: Path | None):
+        self._store, self._analyzer, self._media_id = store, analyzer, media_id
+        self._storyboard_dir = storyboard_dir
+        self._storyboard = Storyboard()
+        self._waiting: list[Sample] = []
+        self._last: FrameVectors | None = None
+        self._counts: Counter[Kind] = Counter()
+        self._samples = 0
+        self._facts: MediaFacts | None = None
+        self._summary: DecodeSummary | None = None
+        self.media_seconds = 0.0
+
+    @property
+    def points(self) -> int:
+        return self._counts.total()
+
+    def take(self, item: MediaFacts | Sample | DecodeSummary) -> None:
+        """The next item of the decoder: facts, then samples, then the summary. Raises StoreError."""
+        if isinstance(item, MediaFacts):
+            self._facts = item
+        elif isinstance(item, Sample):
+            self._add(item)
+        else:
+            self._finish(item)
+
+    def result(self) -> tuple[IndexedFacts, dict[Kind, int], str | None]:
+        """Facts for the catalogue, points written per kind, and why the file is only partly there."""
+        facts, summary = self._known_facts(), self._summary
+        assert summary is not None  # decoder.read ends with a summary or raises
+        indexed = IndexedFacts(
+            media_type=facts.media_type, container=facts.container, codec=facts.codec, width=facts.width,
+            height=facts.height, duration_seconds=summary.duration_seconds if self._is_video else None,
+            duration_from_header_seconds=facts.duration_from_header_seconds, fps=facts.fps,
+            sample_count=self._samples, shot_starts_seconds=summary.shot_starts_seconds,
+        )  # fmt: skip
+        return indexed, dict(self._counts), summary.reason if summary.status == "partial" else None
+
+    def _known_facts(self) -> MediaFacts:
+        assert self._facts is not None  # the decoder's first word
+        return self._facts
+
+    @property
+    def _is_video(self) -> bool:
+        return self._known_facts().media_type == "video"
+
+    def _add(self, sample: Sample) -> None:
+        self._samples += 1
+        self.media_seconds = sample.time_seconds
+        if self._storyboard_dir is not None and self._is_video:
+            self._storyboard.add(sample.time_seconds, sample.image)
+        self._waiting.append(sample)
+        if len(self._waiting) >= _BATCH:
+            self._describe()
+
+    def _finish(self, summary: DecodeSummary) -> None:
+        self._describe()
+        if self._last is not None:
+            self._write(self._last, summary.duration_seconds)
+        if self._storyboard_dir is not None:
+            self._write_storyboard(self._storyboard_dir, summary.duration_seconds)
+        self._summary, self.media_seconds = summary, summary.duration_seconds
+
+    def _describe(self) -> None:
+        frames = self._analyzer.analyze(self._waiting) if self._waiting else []
+        self._waiting.clear()
+        for frame in frames:
+            if self._last is not None:
+                self._write(self._last, frame.sample.time_seconds)
+            self._last = frame
+
+    def _write(self, frame: FrameVectors, end_seconds: float) -> None:
+        for points in to_points(frame, self._media_id, self._known_facts().media_type, end_seconds):
+            self._store.upsert(points)
+            self._counts.update(points.kind)
+
+    def _write_storyboard(self, folder: Path, duration_seconds: float) -> None:
+        try:
+            self._storyboard.write(folder, duration_seconds)
+        except OSError as error:
+            kind = DiskFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else StoreError
+            raise kind(f"The storyboard cannot be written to {folder}: {error.strerror}.") from None
