@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from core.errors import SettingsError
@@ -45,21 +45,55 @@ class DecodeSettings(_Section):
     threads: int = Field(0, ge=0, description="decoder threads, 0 for as many as there are cores")
 
 
+class ModelsSettings(_Section):
+    """Where weights come from when they are not in ``model_dir`` yet."""
+
+    mirror: Path | None = Field(None, description="a folder laid out like model_dir, looked at first")
+    offline: bool | None = Field(None, description="never use the network; unset: what HF_HUB_OFFLINE says")
+
+
 class EmbedderSettings(_Section):
     model: str = Field("mobilenetv2", description="name from the model table, or a path to local weights")
+    architecture: str | None = Field(None, description="open_clip's name, where model is a weights file")
+    templates: tuple[str, ...] = Field((), description="sentences with {} for words; none: the model's own")
     engine: Literal["auto", "openvino", "torch"] = "auto"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    device: str = Field("auto", description="for torch: auto, cpu, cuda, cuda:1 ...")
+    batch: int = Field(0, ge=0, le=1024, description="pictures at a time; 0: from what memory is free")
+
+    @field_validator("templates")
+    @classmethod
+    def _has_a_place(cls, templates: tuple[str, ...]) -> tuple[str, ...]:
+        for template in templates:
+            if template.count("{}") != 1:
+                raise ValueError(f"{template!r} needs {{}} once, where the words go")
+        return templates
 
 
 class DetectorSettings(_Section):
     model: str = Field("salient", description="name from the model table, or a path to local weights")
     max_regions: int = Field(12, ge=0, le=300, description="regions kept per frame")
     tiles: bool = Field(True, description="also describe a fixed grid of tiles at several resolutions")
+    engine: Literal["auto", "openvino", "torch"] = Field("auto", description="torch where there is a GPU")
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    input_px: int = Field(640, ge=64, le=2048, description="longer side that YOLO sees, if not fixed")
+    proposal_score: float = Field(0.10, gt=0, lt=1, description="regions above this get a vector")
+    label_score: float = Field(0.35, gt=0, lt=1, description="below this a region's label is not shown")
+    classes: tuple[str, ...] = Field((), description="only things of these classes; empty for all")
+    class_agnostic: bool = Field(True, description="one region where boxes of different classes overlap")
+    overlap: float = Field(0.6, gt=0, lt=1, description="IoU above which the weaker of two boxes goes")
+    trust_local_pickle: bool = Field(
+        False, description="load local .pt files, which can run any code that their author put in")
 
 
 class FaceSettings(_Section):
     model: str = Field("dlib", description="name of the detector and descriptor pair, or 'none'")
+    detect_side_px: int = Field(640, ge=128, le=4096, description="longer side of the frame YuNet looks at")
+    # The gate: a descriptor of a hopeless face resembles everybody's. Reasons in detect/face_quality.py.
     min_side_px: int = Field(32, ge=8, description="smaller faces are not indexed")
+    min_score: float = Field(0.6, ge=0, le=1, description="less certain faces are not indexed")
+    min_sharpness: float = Field(0.03, ge=0, description="more blurred faces are not indexed; 0 for all")
+    max_turn: float = Field(1.0, gt=0, description="faces turned further are not indexed; 1 is a profile")
 
 
 class IndexSettings(_Section):
@@ -95,6 +129,7 @@ class Settings(BaseSettings):
     model_dir: Path = Field(default_factory=_default_model_dir, description="fetched and converted models")
     ingest: IngestSettings = IngestSettings()
     decode: DecodeSettings = DecodeSettings()
+    models: ModelsSettings = ModelsSettings()
     embedder: EmbedderSettings = EmbedderSettings()
     detector: DetectorSettings = DetectorSettings()
     faces: FaceSettings = FaceSettings()

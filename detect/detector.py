@@ -25,7 +25,9 @@ class RegionDetector(Protocol):
 
 
 class FaceDetector(Protocol):
-    """Pictures to faces with landmarks."""
+    """Pictures to faces with landmarks, whose scheme ``landmarks`` names (detect.models.LANDMARK_SCHEMES)."""
+
+    landmarks: str
 
     @property
     def fingerprint(self) -> dict[str, str]: ...

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
-from core.packaged import packaged_file
+from core.fetch import fetch
 from core.types import Faces, Image
 from detect.models import LANDMARKS
-
 
 _LEAST_MARGIN = 0.15
 """dlib reports from a margin of 0; what lies just above it is folds and foliage as often as faces."""
@@ -23,12 +23,14 @@ class DlibFaceDetector:
     The landmarks are the inner and outer corners of both eyes and the base of the nose.
     """
 
+    landmarks = "dlib5"
+
     def __init__(self, max_side_px: int = 960, upsample: int = 0):
         import dlib
 
         self._detector: Any = dlib.get_frontal_face_detector()
-        landmarks = LANDMARKS["dlib5"]
-        self._landmarks: Any = dlib.shape_predictor(str(packaged_file(landmarks.package, landmarks.file)))
+        file = fetch(LANDMARKS["dlib5"].weights, Path())
+        self._landmarks: Any = dlib.shape_predictor(str(file))
         self._max_side_px, self._upsample = max_side_px, upsample
 
     @property
@@ -48,8 +50,9 @@ class DlibFaceDetector:
             points.append([[point.x, point.y] for point in shape.parts()])
             boxes.append([full.left(), full.top(), full.right() + 1, full.bottom() + 1])
         size = np.array([width, height], np.float32)
-        box_xyxy = np.clip(np.array(boxes, np.float32) / np.tile(size, 2), 0, 1)
-        faces = Faces(box_xyxy, _squash(scores), np.array(points, np.float32) / size)
+        box_xyxy = np.asarray(np.clip(np.array(boxes, np.float32) / np.tile(size, 2), 0, 1), np.float32)
+        landmarks_xy = np.asarray(np.array(points, np.float32) / size, np.float32)
+        faces = Faces(box_xyxy, _squash(scores), landmarks_xy)
         inside = (box_xyxy[:, 0] < box_xyxy[:, 2]) & (box_xyxy[:, 1] < box_xyxy[:, 3])
         return faces[inside]
 

@@ -61,7 +61,8 @@ class SalientRegions:
 
 def _parts(fine: NDArray[np.float32], level: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Boxes (n, 4) and mean activation (n,) of the connected parts above ``level``."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats((fine > level).astype(np.uint8), connectivity=8)
+    above = (fine > level).astype(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(above, connectivity=8)
     x, y, width, height, cells = (stats[1:, column].astype(np.float32) for column in range(5))
     totals = np.bincount(labels.ravel(), weights=fine.ravel(), minlength=count)[1:]
     rows, columns = fine.shape

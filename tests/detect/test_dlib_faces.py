@@ -7,24 +7,12 @@ import numpy as np
 import pytest
 
 from core.boxes import iou
-from core.packaged import packaged_file
-from core.pictures import read_picture
 from core.types import Image
 from detect.detectors.dlib_faces import DlibFaceDetector
 from embed.embedders.dlib_face import DlibFaceEmbedder
 
 COLLINS_FACE = np.array([[0.345, 0.13, 0.53, 0.36]], np.float32)
 """Read off the photograph by eye."""
-
-
-@pytest.fixture(scope="module")
-def collins() -> Image:
-    return read_picture(packaged_file("skimage", "data/astronaut.png"))
-
-
-@pytest.fixture(scope="module")
-def hopper() -> Image:
-    return read_picture(packaged_file("matplotlib", "mpl-data/sample_data/grace_hopper.jpg"))
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +43,9 @@ def test_boxes_are_of_the_picture_not_of_what_the_detector_saw(collins: Image) -
     assert iou(expected.astype(np.float32), faces.box_xyxy)[0, 0] > 0.5
 
 
-def test_the_same_person_is_nearer_than_another(detector: DlibFaceDetector, collins: Image, hopper: Image) -> None:
+def test_the_same_person_is_nearer_than_another(
+    detector: DlibFaceDetector, collins: Image, hopper: Image
+) -> None:
     embedder = DlibFaceEmbedder()
     darker = (cv2.resize(collins, (700, 700), interpolation=cv2.INTER_CUBIC) * 0.75).astype(np.uint8)
     vectors = []
