@@ -48,6 +48,18 @@ class VectorStore(Protocol):
     ) -> list[Points]:
         """For each query vector the nearest points, best first, ``score`` filled, vectors left out."""
 
+    def recommend(
+        self,
+        vector_name: VectorName,
+        like: Vectors,
+        unlike: Vectors,
+        where: Where,
+        limit: int,
+        score_threshold: float | None = None,
+    ) -> Points:
+        """Points nearer to one of ``like`` than to any of ``unlike``, best first, vectors left out; ``score``
+        is the best cosine to ``like`` (Qdrant's best-score recommendation)."""
+
     def sample(self, vector_name: VectorName, where: Where, limit: int) -> Points:
         """The ``limit`` points with the smallest ids, with vectors: ids are hashes, so this is a fixed
         random sample that barely changes while the library grows."""

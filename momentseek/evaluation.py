@@ -90,7 +90,7 @@ def evaluate(settings: Settings, folder: Path, as_json: bool) -> dict[str, Any]:
 
 
 def _judge(engine: Engine, asked: Asked) -> Judged:
-    query = Query(read_picture(asked.image), box_xyxy=asked.box_xyxy, filters=Filters(limit=1000))
+    query = Query.of(read_picture(asked.image), box_xyxy=asked.box_xyxy, filters=Filters(limit=1000))
     return Judged(asked.id, asked.expected, engine.search(query).segments)
 
 

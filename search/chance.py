@@ -48,6 +48,24 @@ class Chance:
         return cls(mixed_centre, max(mixed_deviation, prior.deviation / 2))
 
 
+def z_of_each(
+    cosines: NDArray[np.float32], scores: NDArray[np.float32], prior: Chance
+) -> NDArray[np.float32]:
+    """How far each score stands out of its own row of cosines: (n, sample) and (n,) -> (n,).
+
+    The query is held against the sample once; this holds every stored thing against it (in speaker
+    verification the two are called z-norm and t-norm, Auckenthaler et al. 2000).
+    """
+    centre = np.median(cosines, axis=1)
+    deviation = np.median(np.abs(cosines - centre[:, None]), axis=1) * _MAD_TO_SIGMA
+    share = cosines.shape[1] / (cosines.shape[1] + _PRIOR_WEIGHT)
+    mixed = np.maximum(share * deviation + (1 - share) * prior.deviation, prior.deviation / 2)
+    z: NDArray[np.float32] = ((scores - share * centre - (1 - share) * prior.centre) / mixed).astype(
+        np.float32
+    )
+    return z
+
+
 @dataclass(frozen=True, slots=True)
 class Scale:
     """From z to what people see: a score in [0, 100] and a word. Below ``low`` nothing is returned."""

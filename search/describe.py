@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -22,6 +23,18 @@ class FindsFaces(Protocol):
     def detect(self, image: Image) -> Faces: ...
 
 
+class ReadsWords(Protocol):
+    def describe_words(self, texts: Sequence[str]) -> Vectors: ...
+
+
+def compose(pictures: Vectors, words: Vectors, words_weight: float) -> Vectors:
+    """Pictures (n, d) bent towards words (1, d): unit vectors, shape (n, d)."""
+    mixed = (1 - words_weight) * pictures + words_weight * words
+    lengths = np.linalg.norm(mixed, axis=1, keepdims=True)
+    composed: Vectors = (mixed / np.maximum(lengths, 1e-12)).astype(np.float32)
+    return composed
+
+
 def describe_scene(embedder: Embedder, image: Image) -> Vectors:
     """One vector of the whole picture, shape (1, d)."""
     return embedder.describe(embedder.encode([image]), [np.array([WHOLE], np.float32)])[0]
@@ -34,11 +47,20 @@ def describe_object(embedder: Embedder, image: Image, box_xyxy: tuple[float, flo
     """
     box = np.array([box_xyxy], np.float32)
     margins = np.concatenate([expand(box, margin) for margin in MARGINS])
-    left, top, right, bottom = to_pixels(expand(box, _CLOSE_UP)[0].tolist(), image.shape[1], image.shape[0])
+    window = to_pixels(expand(box, _CLOSE_UP)[0].tolist(), image.shape[1], image.shape[0])
+    left, top, right, bottom = window
     near = np.ascontiguousarray(image[top:bottom, left:right])
-    inside = _within(margins, (left, top, right, bottom), image)
+    inside = _within(margins, window, image)
     encodings = embedder.encode([image, near])
     return np.concatenate(embedder.describe(encodings, [margins, inside]))
+
+
+def crop(image: Image, box_xyxy: tuple[float, float, float, float] | None) -> Image:
+    """The pixels of the box; all of them without one."""
+    if box_xyxy is None:
+        return image
+    left, top, right, bottom = to_pixels(box_xyxy, image.shape[1], image.shape[0])
+    return np.ascontiguousarray(image[top:bottom, left:right])
 
 
 def _within(boxes: Boxes, window: tuple[int, int, int, int], image: Image) -> Boxes:
@@ -63,9 +85,8 @@ def describe_face(
     Raises InvalidRequest when there is no face.
     """
     if box_xyxy is not None:
-        around = expand(np.array([box_xyxy], np.float32), 0.3)[0].tolist()
-        left, top, right, bottom = to_pixels(around, image.shape[1], image.shape[0])
-        image = np.ascontiguousarray(image[top:bottom, left:right])
+        x1, y1, x2, y2 = expand(np.array([box_xyxy], np.float32), 0.3)[0].tolist()
+        image = crop(image, (x1, y1, x2, y2))
     faces = detector.detect(image)
     if not len(faces):
         where = "in the box" if box_xyxy is not None else "in the picture"

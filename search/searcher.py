@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.answer import Answer, Segment, say_how_many
-from core.boxes import to_pixels
+from core.boxes import WHOLE
 from core.errors import InvalidRequest
 from core.record import Points, VectorName
 from core.types import Image, Kind, Vectors
 from embed.embedder import Embedder, FaceEmbedder
 from index.store import VectorStore, Where
-from search.chance import Chance, Scale
-from search.describe import FindsFaces, describe_face, describe_object, describe_scene
-from search.query import Mode, Query, Reference
+from search.chance import Chance, Scale, z_of_each
+from search.describe import (
+    FindsFaces,
+    ReadsWords,
+    compose,
+    crop,
+    describe_face,
+    describe_object,
+    describe_scene,
+)
+from search.query import Box, Example, Mode, Query, Reference
 from search.segments import Growth, best_per_time, grow
 
 _KINDS: dict[Mode, tuple[Kind, ...]] = {
@@ -32,6 +40,12 @@ _FIRST_LOOK = 1000
 
 _SECOND_LOOK = 20_000
 """Hits of the second round, all from the candidates: their curves."""
+
+_DOUBTED = 1000
+"""Hits whose own resemblances are looked at."""
+
+_SAMPLE_SECONDS = 10.0
+"""How long a sample of the library stands for it."""
 
 _NEIGHBOUR_SECONDS = 1.5
 """Samples this close to a clicked moment show the same picture: they prove nothing."""
@@ -57,8 +71,22 @@ class FaceSearch:
     calibration: Calibration
 
 
+@dataclass(frozen=True, slots=True)
+class WordSearch:
+    embedder: ReadsWords
+    calibration: Calibration
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """An example with its picture opened."""
+
+    image: Image
+    box_xyxy: Box | None
+
+
 class Searcher:
-    """Thread-safe: it holds no state between queries.
+    """Thread-safe; all it keeps between queries is the sample that chance is learned from.
 
     ``media_name(media_id)`` is what people call the file, NotFound when it is not there;
     ``open_frame(reference)`` gives the picture at that moment in full resolution.
@@ -74,84 +102,132 @@ class Searcher:
         open_frame: Callable[[Reference], Image],
         null_sample: int = 2000,
         growth: Growth | None = None,
+        words: WordSearch | None = None,
     ):
         self._store, self._embedder, self._calibration, self._faces = store, embedder, calibration, faces
         self._media_name, self._open_frame = media_name, open_frame
-        self._null_sample, self._growth = null_sample, growth or Growth()
+        self._growth, self._words = growth or Growth(), words
+        self._samples = _Samples(store, null_sample)
 
     def search(self, query: Query) -> Answer:
         """Raises InvalidRequest (and its kin), NotFound and StoreError."""
         watch = _Stopwatch()
-        image = query.image if query.image is not None else self._open(query.reference)
+        like = [self._open(example) for example in query.examples]
+        unlike = [self._open(example) for example in query.unlike]
         watch.lap("open")
-        vectors = self._describe(query, image)
+        vectors = self._like(query, like)
+        against = self._describe_all(query.kind, unlike)
         watch.lap("embed")
-        vector_name: VectorName = "face" if query.kind == "face" else "visual"
-        calibration = self._calibration_of(query.kind)
-        hits, z = self._hits(query, vector_name, vectors, calibration)
+        calibration = self._calibration_of(query)
+        hits, z = self._hits(query, vectors, against, calibration)
         watch.lap("store")
         segments = self._segments(query, hits, z, calibration.scale)
         watch.lap("segments")
         return Answer(uuid.uuid4().hex, say_how_many(segments), segments, timings_ms=watch.laps)
 
-    def _open(self, reference: Reference | None) -> Image:
-        assert reference is not None  # Query has either a picture or a reference
-        return self._open_frame(reference)
+    def _open(self, example: Example) -> _Shown:
+        image = example.image
+        if image is None:
+            assert example.reference is not None  # Example has either a picture or a reference
+            image = self._open_frame(example.reference)
+        return _Shown(image, example.box_xyxy)
 
-    def _calibration_of(self, mode: Mode) -> Calibration:
-        return self._need_faces().calibration if mode == "face" else self._calibration
+    def _calibration_of(self, query: Query) -> Calibration:
+        if query.kind == "face":
+            return self._need_faces().calibration
+        if not query.examples:
+            return self._need_words().calibration
+        return self._calibration
 
     def _need_faces(self) -> FaceSearch:
         if self._faces is None:
             raise InvalidRequest("This library was made without faces (faces.model is 'none').")
         return self._faces
 
-    def _describe(self, query: Query, image: Image) -> Vectors:
-        if query.kind == "face":
+    def _need_words(self) -> WordSearch:
+        if self._words is None:
+            raise InvalidRequest(
+                "This library's models know pictures alone; words need an open_clip model (profile default)."
+            )
+        return self._words
+
+    def _like(self, query: Query, shown: Sequence[_Shown]) -> Vectors:
+        pictures = self._describe_all(query.kind, shown)
+        if not query.words:
+            return pictures
+        words = self._need_words().embedder.describe_words([query.words])
+        return words if not len(pictures) else compose(pictures, words, query.words_weight)
+
+    def _describe_all(self, mode: Mode, shown: Sequence[_Shown]) -> Vectors:
+        if not shown:
+            return np.zeros((0, self._embedder.dimension), np.float32)
+        return np.concatenate([self._describe(mode, one) for one in shown])
+
+    def _describe(self, mode: Mode, shown: _Shown) -> Vectors:
+        if mode == "face":
             faces = self._need_faces()
-            return describe_face(faces.detector, faces.embedder, image, query.box_xyxy)
-        if query.kind == "object":
-            return describe_object(self._embedder, image, query.box_xyxy or (0.0, 0.0, 1.0, 1.0))
-        return describe_scene(self._embedder, _crop(image, query.box_xyxy))
+            return describe_face(faces.detector, faces.embedder, shown.image, shown.box_xyxy)
+        if mode == "object":
+            return describe_object(self._embedder, shown.image, shown.box_xyxy or WHOLE)
+        return describe_scene(self._embedder, crop(shown.image, shown.box_xyxy))
 
     def _hits(
-        self, query: Query, vector_name: VectorName, vectors: Vectors, calibration: Calibration
+        self, query: Query, like: Vectors, unlike: Vectors, calibration: Calibration
     ) -> tuple[Points, NDArray[np.float32]]:
         """Every hit that may be part of a segment, and its z."""
         kinds = _KINDS[query.kind]
-        chance = {kind: self._chance(vector_name, vectors, kind, calibration) for kind in kinds}
+        name: VectorName = "face" if query.kind == "face" else "visual"
+        chance = {kind: self._chance(name, like, kind, calibration) for kind in kinds}
         where = _where(query, kinds)
         least = calibration.scale.threshold(query.filters.min_confidence)
         floor = min(one.cosine(least * self._growth.share) for one in chance.values())
-        first = self._best(vector_name, vectors, where, _FIRST_LOOK, floor)
+        first = self._best(name, like, unlike, where, _FIRST_LOOK, floor)
         z = _z(first, chance)
         candidates = sorted({first.media_id[row] for row in np.flatnonzero(z >= least)})
         if len(first) < _FIRST_LOOK or not candidates:
-            return first, z
+            return first, self._doubted(name, first, z, calibration)
         within = replace(where, media_ids=tuple(candidates))
-        hits = self._best(vector_name, vectors, within, _SECOND_LOOK, floor)
-        return hits, _z(hits, chance)
+        hits = self._best(name, like, unlike, within, _SECOND_LOOK, floor)
+        return hits, self._doubted(name, hits, _z(hits, chance), calibration)
+
+    def _doubted(
+        self, name: VectorName, hits: Points, z: NDArray[np.float32], calibration: Calibration
+    ) -> NDArray[np.float32]:
+        """Scores after the other side was asked as well: some things in a library resemble anything (a
+        plain wall, a crowd), so a hit must also stand out of what *it* resembles by chance."""
+        if not calibration.learns or not len(hits):
+            return z
+        rows = np.argsort(-z, kind="stable")[:_DOUBTED]
+        stored = self._store.get([hits.id[row] for row in rows], name)
+        at = {point: row for row, point in enumerate(hits.id)}
+        checked = z.copy()
+        for kind in set(stored.kind):
+            own = np.flatnonzero(np.array(stored.kind) == kind)
+            mine = np.array([at[stored.id[row]] for row in own])
+            cosines = stored.vectors[own] @ self._samples.get(name, kind).T
+            checked[mine] = np.minimum(z[mine], z_of_each(cosines, hits.score[mine], calibration.prior))
+        return checked
 
     def _best(
-        self, vector_name: VectorName, vectors: Vectors, where: Where, limit: int, floor: float
+        self, name: VectorName, like: Vectors, unlike: Vectors, where: Where, limit: int, floor: float
     ) -> Points:
-        """Hits of all query vectors together, each point once with its best cosine."""
-        found = Points.concatenate(self._store.query(vector_name, vectors, where, limit, floor))
+        """Hits of all query vectors together, each point once with its best cosine, best first."""
+        if len(unlike):
+            return self._store.recommend(name, like, unlike, where, limit, floor)
+        found = Points.concatenate(self._store.query(name, like, where, limit, floor))
         order = np.argsort(-found.score, kind="stable")
         seen: dict[str, int] = {}
         for row in order:
             seen.setdefault(found.id[row], int(row))
         return found[np.array(list(seen.values()), np.intp)]
 
-    def _chance(
-        self, vector_name: VectorName, vectors: Vectors, kind: Kind, calibration: Calibration
-    ) -> Chance:
+    def _chance(self, name: VectorName, vectors: Vectors, kind: Kind, calibration: Calibration) -> Chance:
         if not calibration.learns:
             return calibration.prior
-        sample = self._store.sample(vector_name, Where(kinds=(kind,)), self._null_sample)
+        sample = self._samples.get(name, kind)
         if not len(sample):
             return calibration.prior
-        return Chance.learn((sample.vectors @ vectors.T).max(axis=1), calibration.prior)
+        return Chance.learn((sample @ vectors.T).max(axis=1), calibration.prior)
 
     def _segments(
         self, query: Query, hits: Points, z: NDArray[np.float32], scale: Scale
@@ -161,7 +237,7 @@ class Searcher:
         segments: list[Segment] = []
         for media_id in sorted({hits.media_id[row] for row in np.flatnonzero(z >= least)}):
             rows = np.flatnonzero(media == media_id)
-            own = _without_neighbours(query.reference, media_id, hits, rows, z[rows])
+            own = _without_neighbours(query.references, media_id, hits, rows, z[rows])
             curve = best_per_time(hits.time_seconds[rows], hits.span_seconds[rows], own)
             for span in grow(curve, least, self._growth):
                 segments.append(
@@ -215,23 +291,38 @@ def _z(hits: Points, chance: dict[Kind, Chance]) -> NDArray[np.float32]:
 
 
 def _without_neighbours(
-    reference: Reference | None, media_id: str, hits: Points, rows: NDArray[np.intp], z: NDArray[np.float32]
+    references: Sequence[Reference],
+    media_id: str,
+    hits: Points,
+    rows: NDArray[np.intp],
+    z: NDArray[np.float32],
 ) -> NDArray[np.float32]:
-    """Near the clicked moment the score is at most the best found elsewhere in the same file: neighbours
-    may carry a segment on, they may not make one. A still that was clicked drops out of its own answer."""
-    if reference is None or reference.media_id != media_id:
+    """Near a clicked moment the score is at most the best found elsewhere in the same file: neighbours may
+    carry a segment on, they may not make one. A still that was clicked drops out of its own answer."""
+    near = np.zeros(len(rows), bool)
+    for reference in references:
+        if reference.media_id == media_id:
+            near |= np.abs(hits.time_seconds[rows] - reference.at_seconds) <= _NEIGHBOUR_SECONDS
+    if not near.any():
         return z
-    near = np.abs(hits.time_seconds[rows] - reference.at_seconds) <= _NEIGHBOUR_SECONDS
     elsewhere = float(z[~near].max(initial=0.0))
     return np.where(near, np.minimum(z, elsewhere), z).astype(np.float32)
 
 
-def _crop(image: Image, box_xyxy: tuple[float, float, float, float] | None) -> Image:
-    if box_xyxy is None:
-        return image
-    height, width = image.shape[:2]
-    left, top, right, bottom = to_pixels(box_xyxy, width, height)
-    return np.ascontiguousarray(image[top:bottom, left:right])
+class _Samples:
+    """The fixed random sample per kind of vector, read again after a while: the library may have grown."""
+
+    def __init__(self, store: VectorStore, size: int):
+        self._store, self._size = store, size
+        self._kept: dict[tuple[VectorName, Kind], tuple[float, Vectors]] = {}
+
+    def get(self, name: VectorName, kind: Kind) -> Vectors:
+        now = time.monotonic()
+        kept = self._kept.get((name, kind))
+        if kept is None or now - kept[0] > _SAMPLE_SECONDS:
+            kept = now, self._store.sample(name, Where(kinds=(kind,)), self._size).vectors
+            self._kept[name, kind] = kept
+        return kept[1]
 
 
 class _Stopwatch:

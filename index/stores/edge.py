@@ -84,6 +84,22 @@ class EdgeStore:
         found: list[Points] = self._call("query", vector_name, vectors, where, limit, score_threshold)
         return found
 
+    def recommend(
+        self,
+        vector_name: VectorName,
+        like: Vectors,
+        unlike: Vectors,
+        where: Where,
+        limit: int,
+        score_threshold: float | None = None,
+    ) -> Points:
+        check_vectors(like, vector_name, self._dimensions)
+        check_vectors(unlike, vector_name, self._dimensions)
+        if limit < 1 or not len(like):
+            return Points.empty(vector_name)
+        found: Points = self._call("recommend", vector_name, like, unlike, where, limit, score_threshold)
+        return found
+
     def sample(self, vector_name: VectorName, where: Where, limit: int) -> Points:
         dimension = dimension_of(vector_name, self._dimensions)
         if limit < 1:

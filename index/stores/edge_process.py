@@ -29,7 +29,9 @@ from index.stores import edge_wire as wire
 from index.stores.edge_shard import EdgeGeneration
 
 _FIRST_CLIENT_SECONDS = 10.0
-_CALLS = ("upsert", "flush", "query", "sample", "get", "page", "count", "counts", "delete", "info")
+_CALLS = (
+    "upsert", "flush", "query", "recommend", "sample", "get", "page", "count", "counts", "delete", "info",
+)  # fmt: skip
 
 
 class StoreProcess:

@@ -15,6 +15,7 @@ from uuid import UUID
 
 import numpy as np
 import qdrant_edge as edge
+from numpy.typing import NDArray
 
 from core.errors import StoreDamaged, StoreError
 from core.record import Points, VectorName
@@ -85,13 +86,41 @@ class EdgeGeneration:
         score_threshold: float | None,
     ) -> list[Points]:
         dimension_of(vector_name, self.dimensions)
+        queries = [edge.Query.Nearest(vector.tolist(), using=vector_name) for vector in vectors]
+        return self._ask(vector_name, queries, where, limit, score_threshold)
+
+    def recommend(
+        self,
+        vector_name: VectorName,
+        like: Vectors,
+        unlike: Vectors,
+        where: Where,
+        limit: int,
+        score_threshold: float | None,
+    ) -> Points:
+        dimension_of(vector_name, self.dimensions)
+        examples = edge.RecommendQuery(like.tolist(), unlike.tolist())
+        query = edge.Query.RecommendBestScore(examples, using=vector_name)
+        # 0.5 is a cosine of 0 to what is liked; below it a point is nearer to something that is not.
+        least = 0.5 if score_threshold is None else max(0.5, _best_score(score_threshold))
+        found = self._ask(vector_name, [query], where, limit, least)[0]
+        found.score[:] = _cosine_of(found.score)
+        return found
+
+    def _ask(
+        self,
+        vector_name: VectorName,
+        queries: Sequence[edge.Query],
+        where: Where,
+        limit: int,
+        score_threshold: float | None,
+    ) -> list[Points]:
         requests = [
             edge.QueryRequest(
-                limit=limit, query=edge.Query.Nearest(vector.tolist(), using=vector_name),
-                filter=edge_filter(where), score_threshold=score_threshold, params=_EXACT,
-                with_payload=False, with_vector=False,
+                limit=limit, query=query, filter=edge_filter(where), score_threshold=score_threshold,
+                params=_EXACT, with_payload=False, with_vector=False,
             )
-            for vector in vectors
+            for query in queries
         ]
         found = self._edge.query_batch(edge.QueryBatchRequest(requests))
         ids = [[_number(hit.id) for hit in hits] for hits in found]
@@ -259,6 +288,17 @@ def _damaged(path: Path, error: BaseException) -> StoreDamaged:
         f"The index {path} cannot be read ({reason}). Run `momentseek doctor`, or move that folder away and "
         "ingest again."
     )
+
+
+def _best_score(cosine: float) -> float:
+    """Qdrant's best-score recommendation maps the best cosine to (x / (1 + |x|) + 1) / 2."""
+    return 0.5 * (cosine / (1 + abs(cosine)) + 1)
+
+
+def _cosine_of(best_score: NDArray[np.float32]) -> NDArray[np.float32]:
+    squashed = 2 * best_score - 1
+    cosines: NDArray[np.float32] = (squashed / (1 - np.abs(squashed))).astype(np.float32)
+    return cosines
 
 
 def _say(dimensions: Mapping[str, int]) -> str:

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from search.chance import Chance, Scale
+from search.chance import Chance, Scale, z_of_each
 
 PRIOR = Chance(0.0, 0.1)
 SCALE = Scale(low=3.0, medium=4.0, high=6.0)
@@ -39,6 +39,13 @@ def test_a_library_of_one_picture_rests_on_the_prior() -> None:
 def test_when_everything_looks_alike_a_hair_is_no_proof() -> None:
     alike = np.full(1000, 0.9, np.float32) + np.linspace(0, 1e-4, 1000).astype(np.float32)
     assert Chance.learn(alike, PRIOR).z(np.array([0.905], np.float32))[0] < 1
+
+
+def test_a_thing_that_resembles_anything_proves_little() -> None:
+    rng = np.random.default_rng(0)
+    rows = np.stack([rng.normal(0.0, 0.1, 1000), rng.normal(0.5, 0.1, 1000)]).astype(np.float32)
+    plain, hub = z_of_each(rows, np.array([0.8, 0.8], np.float32), PRIOR)
+    assert plain > 7 and hub < 4
 
 
 def test_words_and_scores_keep_the_order() -> None:

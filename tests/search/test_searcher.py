@@ -19,7 +19,7 @@ from index.stores.edge import EdgeStore
 from ingest.analyze import Analyzer, to_points
 from ingest.media import Sample
 from search.chance import Chance, Scale
-from search.query import Filters, Query, Reference
+from search.query import Example, Filters, Query, Reference
 from search.searcher import Calibration, Searcher
 
 PHOTOGRAPHS = {
@@ -110,7 +110,7 @@ def found(searcher: Searcher, query: Query) -> list[tuple[str, float, float]]:
 
 
 def test_a_picture_finds_its_stretches_and_its_still(searcher: Searcher) -> None:
-    answer = searcher.search(Query(view("coffee", 1.2, light=1.1)))
+    answer = searcher.search(Query.of(view("coffee", 1.2, light=1.1)))
     places = {
         (one.media_id, one.start_seconds, one.end_seconds)
         for one in answer.segments
@@ -121,13 +121,13 @@ def test_a_picture_finds_its_stretches_and_its_still(searcher: Searcher) -> None
 
 
 def test_what_is_not_there_is_not_found(searcher: Searcher) -> None:
-    answer = searcher.search(Query(view("motorcycle"), filters=Filters(min_confidence="medium")))
+    answer = searcher.search(Query.of(view("motorcycle"), filters=Filters(min_confidence="medium")))
     assert answer.segments == ()
     assert answer.message == "Nothing in the library matches."
 
 
 def test_a_box_finds_the_thing_and_says_where(searcher: Searcher) -> None:
-    answer = searcher.search(Query(view("coffee", light=0.85), box_xyxy=CUP))
+    answer = searcher.search(Query.of(view("coffee", light=0.85), box_xyxy=CUP))
     assert {one.media_id for one in answer.segments[:3]} == {"reel", "other", "still-coffee"}
     best = answer.segments[0]
     assert best.evidence in ("region", "tile", "frame") and best.confidence == "high"
@@ -138,32 +138,32 @@ def test_stills_only_videos_only_one_media_only(searcher: Searcher) -> None:
     assert {
         one[0]
         for one in found(
-            searcher, Query(picture, filters=Filters(media_type="image", min_confidence="medium"))
+            searcher, Query.of(picture, filters=Filters(media_type="image", min_confidence="medium"))
         )
     } == {"still-coffee"}
     assert {
         one[0]
         for one in found(
-            searcher, Query(picture, filters=Filters(media_type="video", min_confidence="medium"))
+            searcher, Query.of(picture, filters=Filters(media_type="video", min_confidence="medium"))
         )
     } == {"reel", "other"}
     assert {
         one[0]
         for one in found(
-            searcher, Query(picture, filters=Filters(media_ids=("other",), min_confidence="medium"))
+            searcher, Query.of(picture, filters=Filters(media_ids=("other",), min_confidence="medium"))
         )
     } == {"other"}
-    assert len(found(searcher, Query(picture, filters=Filters(limit=1)))) == 1
+    assert len(found(searcher, Query.of(picture, filters=Filters(limit=1)))) == 1
 
 
 def test_a_label_that_nothing_has_finds_nothing(searcher: Searcher) -> None:
-    assert found(searcher, Query(view("coffee"), filters=Filters(labels=("zebra",)))) == []
+    assert found(searcher, Query.of(view("coffee"), filters=Filters(labels=("zebra",)))) == []
 
 
 def test_a_moment_of_the_library_finds_the_others(searcher: Searcher) -> None:
     """The clicked stretch itself stays in the answer, carried by samples that are not next to the click."""
     answer = searcher.search(
-        Query(reference=Reference("other", 7.0), filters=Filters(min_confidence="medium"))
+        Query.of(reference=Reference("other", 7.0), filters=Filters(min_confidence="medium"))
     )
     assert ("reel", 0.0, 4.0) in [
         (one.media_id, one.start_seconds, one.end_seconds) for one in answer.segments
@@ -177,14 +177,15 @@ def test_the_clicked_sample_is_no_evidence(library: Library) -> None:
     alone = Searcher(
         library.store, library.embedder, calibration, None, str, lambda _: view("hopper", 1.1, light=0.9)
     )
-    assert found(alone, Query(reference=Reference("still-hopper"))) == []
+    assert found(alone, Query.of(reference=Reference("still-hopper"))) == []
     assert [
-        one[0] for one in found(alone, Query(view("hopper", 1.1), filters=Filters(min_confidence="medium")))
+        one[0]
+        for one in found(alone, Query.of(view("hopper", 1.1), filters=Filters(min_confidence="medium")))
     ] == ["still-hopper"]
 
 
 def test_the_same_question_has_the_same_answer(searcher: Searcher) -> None:
-    query = Query(view("china", 1.3))
+    query = Query.of(view("china", 1.3))
     assert searcher.search(query).segments == searcher.search(query).segments
 
 
@@ -194,16 +195,47 @@ def test_the_same_question_has_the_same_answer(searcher: Searcher) -> None:
 )
 def test_boxes_that_make_no_sense(box: tuple[float, float, float, float]) -> None:
     with pytest.raises(InvalidBox):
-        Query(view("cat"), box_xyxy=box)
+        Query.of(view("cat"), box_xyxy=box)
 
 
 def test_neither_or_both(searcher: Searcher) -> None:
-    with pytest.raises(InvalidRequest, match="either a picture or a moment"):
+    with pytest.raises(InvalidRequest, match="Give a picture"):
         Query()
     with pytest.raises(InvalidRequest, match="either a picture or a moment"):
-        Query(view("cat"), reference=Reference("reel"))
+        Query.of(view("cat"), reference=Reference("reel"))
+
+
+def test_several_pictures_of_one_thing_and_what_is_not_meant(searcher: Searcher) -> None:
+    medium = Filters(min_confidence="medium")
+    coffee, flower = Example(view("coffee", 1.2)), Example(view("flower", 1.2))
+    assert {one[0] for one in found(searcher, Query((coffee,), filters=medium))} == {
+        "reel",
+        "other",
+        "still-coffee",
+    }
+    both = searcher.search(Query((coffee, flower), filters=medium))
+    assert ("other", 0.0, 3.0) in [
+        (one.media_id, one.start_seconds, one.end_seconds) for one in both.segments
+    ]
+    assert {one.media_id for one in both.segments} == {"reel", "other", "still-coffee"}
+    without = found(searcher, Query((coffee, flower), unlike=(coffee,), filters=medium))
+    assert without and all(one == ("other", 0.0, 3.0) for one in without)
+
+
+def test_words_need_an_embedder_that_reads(searcher: Searcher) -> None:
+    with pytest.raises(InvalidRequest, match="profile default"):
+        searcher.search(Query(words="a cup of coffee"))
+
+
+def test_limits_of_a_query() -> None:
+    with pytest.raises(InvalidRequest, match="At most 10 pictures"):
+        Query((Example(view("cat")),) * 11)
+    with pytest.raises(InvalidRequest, match="weight"):
+        Query((Example(view("cat")),), words="cat", words_weight=1.5)
+    with pytest.raises(InvalidRequest, match="face"):
+        Query((Example(view("cat")),), words="cat", mode="face")
 
 
 def test_faces_where_there_are_none(searcher: Searcher) -> None:
     with pytest.raises(InvalidRequest, match="without faces"):
-        searcher.search(Query(view("cat"), mode="face"))
+        searcher.search(Query.of(view("cat"), mode="face"))
