@@ -244,3 +244,30 @@ def test_large_batches_and_vectors_of_any_length(store: VectorStore) -> None:
     [found] = store.query("visual", points.vectors[4321:4322] * 3, Where(), 1)
     assert found.id == [points.id[4321]] and found.score[0] == pytest.approx(1, abs=1e-3)
     assert store.size_bytes() > 4500 * 32 * 2
+
+
+def test_recommend_is_the_best_of_what_is_liked_but_for_what_is_nearer_to_the_rest(
+    store: VectorStore, library: list[Points]
+) -> None:
+    random = np.random.default_rng(5)
+    like, unlike = (random.standard_normal((n, DIMENSIONS["visual"])).astype(np.float32) for n in (3, 2))
+    like, unlike = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (like, unlike))
+    everything = visual(library)
+    liked, disliked = (everything.vectors @ rows.T for rows in (like, unlike))
+    expected = {
+        everything.id[row]: liked[row].max()
+        for row in range(len(everything))
+        if liked[row].max() > disliked[row].max() + 1e-3 and liked[row].max() > 0.11
+    }
+    found = store.recommend("visual", like, unlike, Where(), 1000, score_threshold=0.1)
+    scores = dict(zip(found.id, found.score, strict=True))
+    assert expected.keys() <= scores.keys()
+    assert all(abs(scores[point] - cosine) < 2e-3 for point, cosine in expected.items())
+    assert (np.diff(found.score) <= 1e-6).all()
+    nearer_to_the_rest = {everything.id[row] for row in np.flatnonzero(disliked.max(1) > liked.max(1) + 1e-3)}
+    assert not nearer_to_the_rest & scores.keys()
+
+
+def test_recommend_without_examples_is_nothing(store: VectorStore, library: list[Points]) -> None:
+    none = np.zeros((0, DIMENSIONS["visual"]), np.float32)
+    assert len(store.recommend("visual", none, none, Where(), 10)) == 0
