@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -33,6 +35,9 @@ _STATUS: tuple[tuple[type[MomentseekError], int], ...] = (
 )
 """First match wins."""
 
+_CODES = {404: "resource_not_exist", 405: "method_not_allowed", 413: "request_too_large",
+          416: "range_not_satisfiable"}  # fmt: skip
+
 
 class Problem(BaseModel):
     """Every error of this API."""
@@ -41,16 +46,31 @@ class Problem(BaseModel):
     message: str
 
 
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem, "description": description}
+    for status, description in {
+        400: "The request makes no sense as it is",
+        404: "There is no such thing",
+        413: "Too much was sent",
+        422: "The media file cannot be used",
+        503: "The index or a model is not available now",
+    }.items()
+}
+"""What any route may answer beside its result. 422 also replaces FastAPI's own, which is a 400 here."""
+
+
 def status_of(error: MomentseekError) -> int:
     return next(status for kind, status in _STATUS if isinstance(error, kind))
 
 
-def problem(status: int, code: str, message: str) -> JSONResponse:
-    return JSONResponse({"code": code, "message": message}, status)
+def problem(
+    status: int, code: str, message: str, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    return JSONResponse({"code": code, "message": message}, status, headers)
 
 
 def install(app: FastAPI) -> None:
-    """Map our errors, FastAPI's 422 and everything unforeseen to the one shape."""
+    """Map our errors, FastAPI's and everything unforeseen to the one shape."""
 
     @app.exception_handler(MomentseekError)
     async def ours(_: Request, error: MomentseekError) -> JSONResponse:
@@ -59,16 +79,30 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def wrong_parameter(_: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
-        name = str(first["loc"][-1])
         code = "parameter_not_provided" if first["type"] == "missing" else "parameter_invalid"
-        return problem(400, code, f"{name}: {first['msg']}.")
+        return problem(400, code, _say(first))
 
     @app.exception_handler(HTTPException)
-    async def http(_: Request, error: HTTPException) -> JSONResponse:
-        code = {404: "resource_not_exist", 405: "method_not_allowed"}.get(error.status_code, "request_invalid")
-        return problem(error.status_code, code, str(error.detail))
+    async def http(request: Request, error: HTTPException) -> JSONResponse:
+        code = _CODES.get(error.status_code, "request_invalid")
+        message = str(error.detail)
+        if message == "Not Found":
+            message = f"There is nothing at {request.url.path}; /docs lists what there is."
+        elif message == "Method Not Allowed":
+            allowed = (error.headers or {}).get("Allow", "another method")
+            message = f"{request.method} is not possible at {request.url.path}; use {allowed}."
+        return problem(error.status_code, code, message, error.headers)
 
     @app.exception_handler(Exception)
     async def unforeseen(request: Request, error: Exception) -> JSONResponse:
-        _log.exception("%s %s failed", request.method, request.url.path)
+        # The server that runs us prints the traceback.
+        _log.error("%s %r failed: %s", request.method, request.url.path, type(error).__name__)
         return problem(500, "internal_error", "Something went wrong on the server; its log says what.")
+
+
+def _say(error: Mapping[str, Any]) -> str:
+    """One line about the first parameter that is wrong: which, what is needed, what came."""
+    name, needed = str(error["loc"][-1]), str(error["msg"])
+    given = error.get("input")
+    shown = f" (given: {given[:100]!r})" if isinstance(given, str) else ""
+    return f"{name}: {needed[:1].lower()}{needed[1:]}{shown}."

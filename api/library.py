@@ -15,16 +15,16 @@ from search.query import Query
 class Library(Protocol):
     """Calls may block on a model, a decoder or the store: the routes run them on worker threads."""
 
-    def search(self, query: Query) -> Answer: ...
+    def search(self, query: Query) -> Answer:
+        """Raises InvalidRequest and its kin, NotFound, StoreError."""
 
     def list_media(
         self, media_type: MediaType | None, status: str | None, limit: int, offset: int
-    ) -> Sequence[MediaRow]: ...
+    ) -> Sequence[MediaRow]:
+        """The newest first. Raises InvalidRequest for a status that there is not."""
 
     def get_media(self, media_id: str) -> MediaRow:
         """Raises NotFound."""
-
-    def media_name(self, media_id: str) -> str: ...
 
     def media_path(self, media_id: str) -> Path:
         """Where the original lies. Raises NotFound when the id or the file is gone."""
@@ -32,4 +32,5 @@ class Library(Protocol):
     def frame(self, media_id: str, at_seconds: float, max_side_px: int | None) -> Image:
         """The frame shown at that time. Raises NotFound and TimeOutOfRange."""
 
-    def facts(self) -> dict[str, Any]: ...
+    def facts(self) -> dict[str, Any]:
+        """Sizes and the fingerprint, asked of catalogue and store. Raises StoreError."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,17 @@ class Embedder(Protocol):
         """Unit vectors of the boxes of each picture: shapes (n_i, 4) -> (n_i, dimension).
 
         The box 0,0,1,1 is the whole picture.
+        """
+
+
+@runtime_checkable
+class TextEmbedder(Protocol):
+    """An embedder that also knows words: their vectors lie in the space of its pictures' vectors."""
+
+    def describe_words(self, texts: Sequence[str]) -> Vectors:
+        """One unit vector per text, shape (n, dimension), averaged over the model's templates.
+
+        Raises ModelUnavailable where this model's words cannot be tokenized.
         """
 
 

@@ -16,27 +16,32 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 STRIDE = 32
 DIMENSION = 1280
 
-_BLOCKS = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
+_BLOCKS = (
+    (1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1),
+)
 """Rows of the paper's table: expansion, channels, repeats, stride of the first."""
 
 _BATCH_NORM_EPSILON = 1e-5
 
 
 def build(weights: dict[str, NDArray[np.float32]]) -> Any:
-    """``openvino.Model``: uint8 RGB (n, height, width, 3), sides multiples of 32, to (n, 1280, h/32, w/32)."""
+    """``openvino.Model``: uint8 RGB (n, height, width, 3), sides multiples of 32, to (n, 1280, h/32, w/32).
+    """
     import openvino as ov
     from openvino import opset13 as op
 
     pixels = op.parameter([-1, -1, -1, 3], ov.Type.u8, name="pixels")
     scaled = op.divide(op.convert(pixels, "f32"), op.constant(np.float32(255)))
-    centred = op.subtract(scaled, op.constant(np.float32([[[IMAGENET_MEAN]]])))
-    node = op.transpose(op.divide(centred, op.constant(np.float32([[[IMAGENET_STD]]]))), op.constant([0, 3, 1, 2]))
+    centred = op.subtract(scaled, op.constant(np.array([[[IMAGENET_MEAN]]], np.float32)))
+    scaled = op.divide(centred, op.constant(np.array([[[IMAGENET_STD]]], np.float32)))
+    node = op.transpose(scaled, op.constant([0, 3, 1, 2]))
     node = _convolve(node, weights, "features.0", "0", "1", stride=2)
     layer, channels = 1, 32
     for expansion, out_channels, repeats, first_stride in _BLOCKS:
         for repeat in range(repeats):
             stride = first_stride if repeat == 0 else 1
-            node = _inverted_residual(node, weights, f"features.{layer}.conv", expansion, channels, out_channels, stride)
+            prefix = f"features.{layer}.conv"
+            node = _inverted_residual(node, weights, prefix, expansion, channels, out_channels, stride)
             layer, channels = layer + 1, out_channels
     node = _convolve(node, weights, f"features.{layer}", "0", "1")
     return ov.Model([op.result(node, name="feature_map")], [pixels], "mobilenetv2")
@@ -64,7 +69,8 @@ def _convolve(
 
     kernel = weights[f"{prefix}.{conv}.weight"].astype(np.float32)
     gain, shift, mean, variance = (
-        weights[f"{prefix}.{norm}.{part}"].astype(np.float32) for part in ("weight", "bias", "running_mean", "running_var")
+        weights[f"{prefix}.{norm}.{part}"].astype(np.float32)
+        for part in ("weight", "bias", "running_mean", "running_var")
     )
     scale = gain / np.sqrt(variance + _BATCH_NORM_EPSILON)
     kernel = kernel * scale[:, None, None, None]

@@ -20,7 +20,8 @@ from core.types import Vectors
 def unit(vectors: NDArray[np.floating]) -> Vectors:
     """Rows scaled to length one; a zero row stays zero."""
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return (vectors / np.maximum(lengths, 1e-12)).astype(np.float32)
+    result: Vectors = (vectors / np.maximum(lengths, 1e-12)).astype(np.float32)
+    return result
 
 
 def pool(feature_map: NDArray[np.float32], boxes: Boxes) -> NDArray[np.float32]:

@@ -1,24 +1,30 @@
-"""OpenVINO on the CPU: models converted once, kept beside the weights, compiled with the machine's best precision."""
+"""OpenVINO on the CPU: models converted once, kept beside the weights, run in the precision that holds."""
 
 from __future__ import annotations
 
-import hashlib
+import json
 import os
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from core.errors import ModelUnavailable
+import numpy as np
+from numpy.typing import NDArray
 
+from core.checksums import file_sha256 as file_hash
+from core.errors import ModelUnavailable, SettingsError
 
-def file_hash(path: Path) -> str:
-    """sha256 of a weights file, hex. Raises ModelUnavailable when it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ModelUnavailable(f"The weights {path} cannot be read: {error.strerror}.") from None
+__all__ = [
+    "LEAST_COSINE", "Verdict", "bf16_holds", "compile_model", "converted", "file_hash", "has_bf16",
+    "openvino_precision", "run",
+]
+
+LEAST_COSINE = 0.995
+"""bf16 is used where every checked vector keeps at least this cosine to its fp32 one."""
+
+_PRECISIONS = {"fp32": "f32", "f32": "f32", "bf16": "bf16"}
 
 
 @cache
@@ -26,6 +32,23 @@ def _core() -> Any:
     import openvino as ov
 
     return ov.Core()
+
+
+def has_bf16() -> bool:
+    """Whether this processor computes in bf16, rather than only imitating it."""
+    return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def openvino_precision(asked: str) -> str | None:
+    """OpenVINO's name; None for ``auto``. Raises SettingsError for fp16, which CPUs do not compute in."""
+    if asked == "auto":
+        return None
+    if asked not in _PRECISIONS:
+        raise SettingsError(
+            f"embedder.precision is {asked!r}; with OpenVINO on a CPU it may be auto, fp32 or bf16 "
+            "(fp16 needs engine: torch and a GPU)."
+        )
+    return _PRECISIONS[asked]
 
 
 def converted(name: str, key: str, model_dir: Path, convert: Callable[[], Any]) -> Path:
@@ -47,18 +70,73 @@ def converted(name: str, key: str, model_dir: Path, convert: Callable[[], Any]) 
     return path
 
 
-def compile_model(path: Path, precision: str, threads: int = 0) -> Any:
-    """A compiled model for throughput of one process. ``precision`` is ``f32`` or ``bf16``."""
-    options: dict[str, Any] = {
-        "INFERENCE_PRECISION_HINT": precision,
-        "PERFORMANCE_HINT": "LATENCY",
-        "CACHE_DIR": str(path.parent / "compiled"),
-    }
+def compile_model(path: Path, precision: str, threads: int = 0, keep: bool = True) -> Any:
+    """A compiled model for throughput of one process. ``precision`` is ``f32`` or ``bf16``.
+
+    ``keep`` stores the compiled form, which is as large as the weights, for a quick start next time.
+    """
+    options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
+    if keep:
+        options["CACHE_DIR"] = str(path.parent / "compiled")
     if threads:
         options["INFERENCE_NUM_THREADS"] = threads
     try:
         return _core().compile_model(str(path), "CPU", options)
     except RuntimeError as error:
+        reason = str(error).splitlines()[-1]
         raise ModelUnavailable(
-            f"The converted model {path} cannot be loaded ({str(error).splitlines()[-1]}); delete it and run again."
+            f"The converted model {path} cannot be loaded ({reason}); delete it and run again."
         ) from None
+
+
+def run(network: Any, batch: NDArray[Any]) -> NDArray[np.float32]:
+    """The first output; each call has a request of its own, so threads do not meet in it."""
+    result: NDArray[np.float32] = network.create_infer_request().infer(batch)[0]
+    return result.copy()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the check of bf16 found, kept beside the converted model."""
+
+    bf16: bool
+    least_cosine: float
+    pictures: int
+    processor: str
+    openvino: str
+
+
+def bf16_holds(path: Path, batch: Callable[[], NDArray[Any]], threads: int = 0) -> Verdict:
+    """Whether ``path`` may run in bf16 here: checked once on real pictures and remembered.
+
+    ``batch`` gives the pictures as the model takes them; none at all means no.
+    """
+    import openvino as ov
+
+    here = (str(_core().get_property("CPU", "FULL_DEVICE_NAME")), str(ov.__version__))
+    record = path.with_suffix(".precision.json")
+    known = _read_verdict(record)
+    if known and (known.processor, known.openvino) == here:
+        return known
+    pictures = batch() if has_bf16() else np.zeros((0,))
+    cosine = _least_cosine(path, pictures, threads) if len(pictures) else 0.0
+    verdict = Verdict(cosine >= LEAST_COSINE, round(cosine, 6), len(pictures), *here)
+    draft = record.with_suffix(f".{os.getpid()}")
+    draft.write_text(json.dumps(asdict(verdict), indent=2) + "\n", "utf-8")
+    draft.replace(record)
+    return verdict
+
+
+def _read_verdict(record: Path) -> Verdict | None:
+    try:
+        return Verdict(**json.loads(record.read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _least_cosine(path: Path, pictures: NDArray[Any], threads: int) -> float:
+    full, half = (
+        run(compile_model(path, precision, threads, keep=False), pictures) for precision in ("f32", "bf16")
+    )
+    lengths = np.linalg.norm(full, axis=1) * np.linalg.norm(half, axis=1)
+    return float(((full * half).sum(1) / np.maximum(lengths, 1e-12)).min())

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from core.errors import ModelUnavailable
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
-_DTYPES = {
+_DTYPES: dict[str, np.dtype[Any]] = {
     "FloatStorage": np.dtype("<f4"), "DoubleStorage": np.dtype("<f8"), "HalfStorage": np.dtype("<f2"),
     "LongStorage": np.dtype("<i8"), "IntStorage": np.dtype("<i4"), "ByteStorage": np.dtype("u1"),
 }
@@ -28,7 +28,9 @@ _DTYPES = {
 class _Tensor:
     """A tensor before its storage has been read."""
 
-    def __init__(self, storage: tuple[str, str], offset: int, shape: tuple[int, ...], strides: tuple[int, ...]):
+    def __init__(
+        self, storage: tuple[str, str], offset: int, shape: tuple[int, ...], strides: tuple[int, ...]
+    ):
         self.storage, self.offset, self.shape, self.strides = storage, offset, shape, strides
 
     def view(self, storages: dict[str, NDArray[Any]]) -> NDArray[Any]:
@@ -72,7 +74,9 @@ def _read_zip(path: Path) -> dict[str, NDArray[Any]]:
         root = archive.namelist()[0].split("/")[0]
         tensors = _Unpickler(io.BytesIO(archive.read(f"{root}/data.pkl"))).load()
         kinds = {value.storage for value in tensors.values()}
-        storages = {key: np.frombuffer(archive.read(f"{root}/data/{key}"), _DTYPES[kind]) for kind, key in kinds}
+        storages = {
+            key: np.frombuffer(archive.read(f"{root}/data/{key}"), _DTYPES[kind]) for kind, key in kinds
+        }
     return {name: value.view(storages) for name, value in tensors.items()}
 
 

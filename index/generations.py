@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from core.errors import NotFound
@@ -41,6 +41,11 @@ class Generations(Database):
         with self._read() as session:
             rows = session.scalars(select(Generation).order_by(Generation.name))
             return [_generation_row(row) for row in rows]
+
+    def forget_generation(self, name: str) -> None:
+        """Drop what is known of an inactive generation; its data is the store's to remove."""
+        with self._write() as session:
+            session.execute(delete(Generation).where(Generation.name == name, ~Generation.active))
 
     def activate_generation(self, name: str) -> None:
         """Searches use this one from now on. Raises NotFound."""

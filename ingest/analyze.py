@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from core.boxes import WHOLE, Boxes
 from core.record import Points, VectorName, point_id
+from core.settings import FaceSettings
 from core.types import Faces, Image, Kind, MediaType, Regions, Vectors
 from detect.detector import FaceDetector, RegionDetector
+from detect.face_quality import good_faces
 from detect.tiles import tile_boxes
 from embed.embedder import Embedder, Encoding, FaceEmbedder
 from ingest.media import Sample
@@ -33,11 +35,22 @@ class FrameVectors:
 
 @dataclass(frozen=True, slots=True)
 class FaceParts:
-    """The pair that finds and describes faces; faces under ``min_side_px`` are left out."""
+    """The pair that finds and describes faces, and the gate that keeps hopeless ones out."""
 
     detector: FaceDetector
     embedder: FaceEmbedder
-    min_side_px: int
+    settings: FaceSettings
+
+    @property
+    def gate(self) -> dict[str, str]:
+        """What decides which faces are indexed, for the fingerprint."""
+        names = ("min_side_px", "min_score", "min_sharpness", "max_turn")
+        return {name: f"{getattr(self.settings, name):g}" for name in names}
+
+    def find(self, image: Image) -> tuple[Faces, Vectors]:
+        faces = self.detector.detect(image)
+        faces = faces[good_faces(image, faces, self.settings, self.detector.landmarks)]
+        return faces, self.embedder.describe(image, faces)
 
 
 class Analyzer:
@@ -98,10 +111,7 @@ class Analyzer:
     def _find_faces(self, image: Image) -> tuple[Faces, Vectors]:
         if self._faces is None:
             return Faces.empty(), np.zeros((0, 0), np.float32)
-        faces = self._faces.detector.detect(image)
-        size_px = (faces.box_xyxy[:, 2:] - faces.box_xyxy[:, :2]) * (image.shape[1], image.shape[0])
-        faces = faces[size_px.min(axis=1) >= self._faces.min_side_px] if len(faces) else faces
-        return faces, self._faces.embedder.describe(image, faces)
+        return self._faces.find(image)
 
 
 def to_points(frame: FrameVectors, media_id: str, media_type: MediaType, end_seconds: float) -> list[Points]:

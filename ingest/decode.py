@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import multiprocessing
 import os
 import signal
 import threading
 from collections.abc import Generator, Iterator
+from multiprocessing import resource_tracker
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -125,7 +127,8 @@ class Decoder:
         arguments = (theirs, self._decode, self._ingest)
         self._process = context.Process(target=_serve, args=arguments, name="momentseek-decode", daemon=True)
         try:
-            self._process.start()
+            with _without_interrupts():
+                self._process.start()
         finally:
             theirs.close()
 
@@ -243,6 +246,27 @@ def decode_frame_at(
     """One picture with a child of its own; keep a ``Decoder`` for more. Raises as ``Decoder.frame_at``."""
     with Decoder(decode) as decoder:
         return decoder.frame_at(path, time_seconds, max_side)
+
+
+@contextlib.contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Hold Ctrl-C back until the block ends: a child that starts in here never sees it (the mask is
+    inherited), and this process does not lose sight of a child it has half started."""
+    # It starts with the first child and unblocks SIGINT when it has: it must be there already.
+    resource_tracker.ensure_running()
+    held: list[int] = []
+    in_main = threading.current_thread() is threading.main_thread()
+    handler = signal.signal(signal.SIGINT, lambda number, _: held.append(number)) if in_main else None
+    # Not enough by itself: another thread may take the signal, and the main one would raise it.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if in_main:
+            signal.signal(signal.SIGINT, handler or signal.SIG_DFL)
+        if held:
+            signal.raise_signal(signal.SIGINT)
 
 
 def _serve(pipe: Any, decode: DecodeSettings, ingest: IngestSettings) -> None:

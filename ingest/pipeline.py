@@ -11,7 +11,7 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from index.catalogue import Catalogue
 from index.rows import FAILED, SEARCHABLE, FileRow, MediaRow, MediaStatus
 from index.store import VectorStore, Where
 from ingest.analyze import Analyzer
-from ingest.decode import Decoder, Item
+from ingest.decode import Decoder
 from ingest.discover import discover
 from ingest.forget import forget_media
 from ingest.identity import content_id
@@ -166,7 +166,7 @@ class Ingest:
         before = self._media_seconds
         try:
             # Closed at once, or the decoder would still be reading when the next file comes.
-            with closing(cast(Generator[Item, None, None], parts.decoder.read(path))) as items:
+            with closing(parts.decoder.read(path)) as items:
                 for item in items:
                     self._keep(media_id)
                     writer.take(item)

@@ -2,57 +2,81 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
+import traceback
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional, ParamSpec
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, ParamSpec
 
 import typer
 
-from core.errors import InvalidRequest, MomentseekError
+from core.errors import MomentseekError
 from momentseek import __version__
 
 if TYPE_CHECKING:
     from core.settings import Settings
 
 P = ParamSpec("P")
+_log = logging.getLogger("momentseek")
 
 app = typer.Typer(
     name="momentseek",
-    help="Show it a picture, or a box on a frame: it finds every moment of your videos and stills where that appears.",
+    help=(
+        "Show it a picture, or a box on a frame: it finds every moment of your videos and stills where that "
+        "appears."
+    ),
     no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
+)  # fmt: skip
+media_app = typer.Typer(
+    help="List, show and remove what is in the library.", no_args_is_help=True, rich_markup_mode=None
 )
-media_app = typer.Typer(help="List, show and remove what is in the library.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(media_app, name="media")
 
 ConfigOption = Annotated[
-    Optional[Path], typer.Option("--config", metavar="FILE", help="YAML file with settings.", show_default=False)
+    Path | None, typer.Option("--config", metavar="FILE", help="YAML file with settings.", show_default=False)
 ]
 DataDirOption = Annotated[
-    Optional[Path], typer.Option("--data-dir", metavar="DIR", help="Where the library is kept.", show_default=False)
+    Path | None,
+    typer.Option("--data-dir", metavar="DIR", help="Where the library is kept.", show_default=False),
+]
+OnlyOption = Annotated[
+    str | None, typer.Option(metavar="video|image", help="Only videos, or only stills.", show_default=False)
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
 def one_line_errors(command: Callable[P, None]) -> Callable[P, None]:
-    """Our errors become one line and exit code 1; Ctrl-C becomes 130."""
+    """Errors become one line and exit code 1, after the traceback with --debug; Ctrl-C becomes 130."""
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             command(*args, **kwargs)
-        except MomentseekError as error:
-            typer.echo(f"momentseek: {error}", err=True)
-            raise typer.Exit(1) from None
+        except (typer.Exit, typer.Abort):
+            raise
         except KeyboardInterrupt:
-            typer.echo("momentseek: stopped; what is done is kept, run the same command to go on.", err=True)
-            raise typer.Exit(130) from None
+            _end("stopped; what is done is kept, run the same command to go on.", 130)
         except BrokenPipeError:
-            sys.stderr.close()
+            # Who read our output has seen enough. Python would complain when it flushes at the end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(1) from None
+        except MomentseekError as error:
+            _end(str(error), 1)
+        except Exception as error:
+            said = " ".join(str(error).split())[:500]
+            _end(f"{type(error).__name__}: {said} (momentseek --debug ... shows the traceback)", 1)
 
     return run
+
+
+def _end(message: str, exit_code: int) -> NoReturn:
+    if _log.isEnabledFor(logging.DEBUG):
+        traceback.print_exc()
+    typer.echo(f"momentseek: {message}", err=True)
+    raise typer.Exit(exit_code) from None
 
 
 def settings_of(config: Path | None, data_dir: Path | None, **overrides: Any) -> Settings:
@@ -70,21 +94,29 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def main_options(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
-    pass
+    _log.setLevel(logging.DEBUG if debug else logging.INFO)
 
 
 @app.command()
 @one_line_errors
 def ingest(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files and folders (searched recursively).")],
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="Files and folders (searched recursively).")
+    ],
     again: Annotated[bool, typer.Option("--again", help="Also files that are indexed already.")] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
 ) -> None:
-    """Add videos and stills to the library. Interrupt it at any time: the same command goes on."""
+    """Add videos and stills to the library. Interrupt it at any time: the same command goes on.
+
+    Exit code 2 says that some files could not be indexed; the table says which and why.
+    """
     from momentseek.engine import Engine
     from momentseek.ingesting import ingest_with_progress
 
@@ -97,24 +129,40 @@ def ingest(
 @app.command()
 @one_line_errors
 def search(
-    image: Annotated[Optional[Path], typer.Option(metavar="FILE", help="The picture to look for.", show_default=False)] = None,
-    media: Annotated[
-        Optional[str], typer.Option(metavar="ID", help="Look for a moment of this media file instead.", show_default=False)
+    image: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The picture to look for.", show_default=False)
     ] = None,
-    at: Annotated[float, typer.Option(metavar="SECONDS", help="That moment, with --media.", show_default=False)] = 0.0,
+    media: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="Look for a moment of this media file instead.", show_default=False),
+    ] = None,
+    at: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="That moment, with --media.", show_default="0")
+    ] = None,
     box: Annotated[
-        Optional[str],
-        typer.Option(metavar="X1,Y1,X2,Y2", help="Only this box of it, in shares (0 to 1) of the picture.", show_default=False),
+        str | None,
+        typer.Option(
+            metavar="X1,Y1,X2,Y2", help="Only this box of it, in shares (0 to 1) of the picture.",
+            show_default=False,
+        ),
     ] = None,
     face: Annotated[bool, typer.Option("--face", help="Look for the person whose face it shows.")] = False,
-    only: Annotated[Optional[str], typer.Option(metavar="video|image", help="Only videos, or only stills.")] = None,
+    only: OnlyOption = None,
     within: Annotated[
-        Optional[list[str]], typer.Option("--in", metavar="ID", help="Only in this media file (may be repeated).")
+        list[str] | None,
+        typer.Option(
+            "--in", metavar="ID", help="Only in this media file (may be repeated).", show_default=False
+        ),
     ] = None,
     label: Annotated[
-        Optional[list[str]], typer.Option(metavar="NAME", help="Only things the detector calls this (may be repeated).")
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="Only things the detector calls this (may be repeated).", show_default=False
+        ),
     ] = None,
-    min_confidence: Annotated[str, typer.Option(metavar="low|medium|high", help="Return nothing less sure.")] = "low",
+    min_confidence: Annotated[
+        str, typer.Option(metavar="low|medium|high", help="Return nothing less sure.")
+    ] = "low",
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Segments at most.")] = 50,
     as_json: JsonOption = False,
     config: ConfigOption = None,
@@ -134,9 +182,15 @@ def search(
 @app.command()
 @one_line_errors
 def serve(
-    host: Annotated[Optional[str], typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
-    port: Annotated[Optional[int], typer.Option(help="Port; 0 for any free one.", show_default="8765")] = None,
-    insecure: Annotated[bool, typer.Option("--insecure", help="Allow an address others can reach, without a key.")] = False,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port; 0 for any free one.", show_default="8765")
+    ] = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Allow an address others can reach, without a key.")
+    ] = False,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
 ) -> None:
@@ -150,25 +204,28 @@ def serve(
 @media_app.command("list")
 @one_line_errors
 def media_list(
-    only: Annotated[Optional[str], typer.Option(metavar="video|image", help="Only videos, or only stills.")] = None,
-    status: Annotated[Optional[str], typer.Option(help="Only this status (indexed, failed, ...).")] = None,
+    only: OnlyOption = None,
+    status: Annotated[
+        str | None, typer.Option(help="Only this status (indexed, failed, ...).", show_default=False)
+    ] = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
 ) -> None:
     """List what is in the library, with status and reason."""
     from momentseek.engine import Engine
+    from momentseek.searching import check_only
     from momentseek.show import print_media
 
-    with Engine(settings_of(config, data_dir)) as engine:
-        rows = engine.list_media(media_type_of(only), status, 1_000_000, 0)
-        print_media([(engine.media_name(row.id), row) for row in rows], as_json)
+    media_type = check_only(only)
+    with Engine.of_existing(settings_of(config, data_dir)) as engine:
+        print_media(engine.list_media(media_type, status, 1_000_000, 0), as_json)
 
 
 @media_app.command("show")
 @one_line_errors
 def media_show(
-    media_id: Annotated[str, typer.Argument(metavar="ID")],
+    media_id: Annotated[str, typer.Argument(metavar="ID", help="The id, or its first letters.")],
     as_json: JsonOption = False,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
@@ -177,14 +234,15 @@ def media_show(
     from momentseek.engine import Engine
     from momentseek.show import print_one_media
 
-    with Engine(settings_of(config, data_dir)) as engine:
-        print_one_media(engine.get_media(media_id), engine.catalogue.paths_of(media_id), as_json)
+    with Engine.of_existing(settings_of(config, data_dir)) as engine:
+        found = engine.resolve_media_id(media_id)
+        print_one_media(engine.get_media(found), engine.catalogue.paths_of(found), as_json)
 
 
 @media_app.command("remove")
 @one_line_errors
 def media_remove(
-    media_ids: Annotated[list[str], typer.Argument(metavar="ID...")],
+    media_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids, or their first letters.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
@@ -192,13 +250,15 @@ def media_remove(
     """Take media out of the library. The files themselves stay where they are."""
     from momentseek.engine import Engine
 
-    with Engine(settings_of(config, data_dir)) as engine:
-        names = [engine.media_name(engine.get_media(media_id).id) for media_id in media_ids]
+    # Unchecked: to give up media whose points are lost is one way to make the library whole again.
+    with Engine.of_existing(settings_of(config, data_dir), check=False) as engine:
+        found = list(dict.fromkeys(engine.resolve_media_id(media_id) for media_id in media_ids))
         if not yes:
-            typer.confirm(f"Remove {', '.join(names)} from the library (the files stay)?", abort=True)
-        for media_id in media_ids:
+            names = ", ".join(engine.media_name(media_id) for media_id in found)
+            typer.confirm(f"Remove {names} from the library (the files stay)?", abort=True)
+        for media_id in found:
             engine.remove_media(media_id)
-    typer.echo(f"Removed {len(names)}.")
+    typer.echo(f"Removed {len(found)}.")
 
 
 @app.command()
@@ -219,7 +279,8 @@ def doctor(
 @one_line_errors
 def demo(
     folder: Annotated[
-        Optional[Path], typer.Option(metavar="DIR", help="Keep the demo's library here.", show_default="./demo-library")
+        Path | None,
+        typer.Option(metavar="DIR", help="Keep the demo's library here.", show_default="./demo-library"),
     ] = None,
     config: ConfigOption = None,
 ) -> None:
@@ -228,12 +289,6 @@ def demo(
 
     if not run_demo((folder or Path("demo-library")).absolute(), config):
         raise typer.Exit(1)
-
-
-def media_type_of(only: str | None) -> Any:
-    if only not in (None, "video", "image"):
-        raise InvalidRequest(f"--only is {only!r}; it may be video or image.")
-    return only
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import typer
 
-from bench.scenes import Question, Truth, build_demo_library, write_questions
+from bench.scenes import Moment, Question, Truth, build_demo_library, write_questions
 from core.answer import Answer, Segment
 from core.pictures import read_picture
 from core.settings import load
@@ -35,18 +35,18 @@ def run_demo(folder: Path, config: Path | None = None) -> bool:
     with Engine(settings) as engine:
         failed = ingest_with_progress(engine, [folder / "media"], again=False, as_json=False)
         typer.echo("\n3. Asking four questions with pictures that are in none of these files.")
-        right = [ask(engine, question, picture, truth) for question, picture in write_questions(folder / "questions")]
+        asked = write_questions(folder / "questions")
+        right = [ask(engine, question, picture, truth) for question, picture in asked]
     say_what_is_next(folder, sum(right), len(right), time.monotonic() - started)
     return all(right) and not failed
 
 
 def ask(engine: Engine, question: Question, picture: Path, truth: Truth) -> bool:
     """Ask one question, print answer and truth, and say whether they agree."""
-    query = Query(read_picture(picture), box_xyxy=question.box_xyxy, mode="face" if question.face else None)
+    query = Query.of(read_picture(picture), box_xyxy=question.box_xyxy, mode="face" if question.face else None)
     answer = engine.search(query)
     right = agrees(answer, question, truth)
-    box = "" if question.box_xyxy is None else " --box " + ",".join(f"{value:.2f}" for value in question.box_xyxy)
-    typer.echo(f"\n{question.words}\n  momentseek search --image {picture.name}{box}{' --face' if question.face else ''}")
+    typer.echo(f"\n{question.words}\n  momentseek search --image {picture.name}{_options(question)}")
     print_beside_truth(answer, question, truth)
     typer.echo(f"  {answer.message} {verdict(answer, question, truth)}")
     return right
@@ -58,7 +58,10 @@ def print_beside_truth(answer: Answer, question: Question, truth: Truth) -> None
     for segment in answer.segments:
         expected = matching_truth(segment, question, truth)
         found.add(expected)
-        made.add_row(f"{segment.score:.1f}", word(segment.confidence), name(segment.media), *_times(segment), expected or "not there")
+        made.add_row(
+            f"{segment.score:.1f}", word(segment.confidence), name(segment.media), *_times(segment),
+            expected or "not there",
+        )  # fmt: skip
     for missed in sorted(expected_answers(question, truth) - found):
         made.add_row("", "", "not found", "", "", missed)
     if made.row_count:
@@ -80,7 +83,7 @@ def verdict(answer: Answer, question: Question, truth: Truth) -> str:
 
 
 def expected_answers(question: Question, truth: Truth) -> set[str]:
-    moments = {f"{one.media} {clock(one.start_seconds)}-{clock(one.end_seconds)}" for one in truth.moments_of(question.answer)}
+    moments = {_shown(one) for one in truth.moments_of(question.answer)}
     return moments | set(truth.stills_of(question.answer))
 
 
@@ -90,8 +93,9 @@ def matching_truth(segment: Segment, question: Question, truth: Truth) -> str:
         return segment.media if segment.media in truth.stills_of(question.answer) else ""
     there = Interval(segment.start_seconds, segment.end_seconds)
     for one in truth.moments_of(question.answer):
-        if one.media == segment.media and there.iou(Interval(one.start_seconds, one.end_seconds)) >= LEAST_IOU:
-            return f"{one.media} {clock(one.start_seconds)}-{clock(one.end_seconds)}"
+        overlap = there.iou(Interval(one.start_seconds, one.end_seconds))
+        if one.media == segment.media and overlap >= LEAST_IOU:
+            return _shown(one)
     return ""
 
 
@@ -102,6 +106,15 @@ def say_what_is_next(folder: Path, right: int, asked: int, seconds: float) -> No
         f"And a server for them:   momentseek serve\n"
         f"Or look at the demo's:   momentseek serve --data-dir {folder / 'data'}"
     )
+
+
+def _options(question: Question) -> str:
+    box = ",".join(f"{value:.2f}" for value in question.box_xyxy or ())
+    return (f" --box {box}" if box else "") + (" --face" if question.face else "")
+
+
+def _shown(moment: Moment) -> str:
+    return f"{moment.media} {clock(moment.start_seconds)}-{clock(moment.end_seconds)}"
 
 
 def _times(segment: Segment) -> tuple[str, str]:

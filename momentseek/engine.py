@@ -1,11 +1,12 @@
-"""The one place where implementations are chosen and wired."""
+"""The one place where the parts are wired; momentseek/parts.py says which one a setting names."""
 
 from __future__ import annotations
 
-import shutil
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +15,7 @@ from typing import Any, Self
 import numpy as np
 
 from core.answer import Answer
-from core.errors import NotFound, SettingsError
+from core.errors import InvalidRequest, MomentseekError, NotFound, SettingsError
 from core.settings import Settings
 from core.types import Image, MediaType
 from detect.detector import RegionDetector
@@ -23,85 +24,59 @@ from index import fingerprint
 from index.catalogue import Catalogue, MediaRow
 from index.counts import check_counts, require_counts
 from index.fingerprint import Fingerprint
+from index.rows import MEDIA_STATUSES
 from index.store import VectorStore, Where
 from index.stores.edge import EdgeStore
-from ingest.analyze import Analyzer, FaceParts
+from index.stores.edge_wire import generation_dir
+from ingest.analyze import Analyzer
 from ingest.decode import Decoder
+from ingest.forget import forget_media
+from ingest.lease import new_owner
 from ingest.pipeline import Ingest, Parts
 from ingest.progress import OnProgress, Outcome
-from search.chance import Chance, Scale
-from search.query import Query, Reference
-from search.searcher import Calibration, FaceSearch, Searcher
+from momentseek.parts import FacePart, VisualPart, face_part, region_detector, visual_part
+from search.query import Example, Query, Reference
+from search.searcher import Searcher
 
-_WAY_OUT = "Start a new library with --data-dir, or go back to the settings it was made with."
-_VISUAL_SCALE = Scale(low=4.0, medium=4.8, high=6.3)
-"""In robust deviations above chance. Of pictures that are not in a library, nine in ten stay below about 4.7
-with their best hit (16 photographs and 64 random boxes against 47 s of footage)."""
-
-
-@dataclass(frozen=True, slots=True)
-class _FacePair:
-    """Faces as ingest and as search use them."""
-
-    indexing: FaceParts
-    searching: FaceSearch
+_WAY_OUT = (
+    "Run `momentseek reindex` to make it again with these settings, start a new library with --data-dir, "
+    "or go back to the settings it was made with."
+)
+SHORTEST_ID = 4
+"""Letters of a media id that may stand for all of it."""
 
 
-def _salient(settings: Settings) -> RegionDetector:
-    from detect.detectors.salient import SalientRegions
-
-    return SalientRegions(settings.detector.max_regions)
-
-
-def _mobilenet(settings: Settings) -> Embedder:
-    from embed.embedders.mobilenet import MobileNetEmbedder
-
-    return MobileNetEmbedder(settings.model_dir, settings.embedder.precision)
-
-
-def _dlib(settings: Settings) -> _FacePair:
-    from detect.detectors.dlib_faces import DlibFaceDetector
-    from embed.embedders.dlib_face import DlibFaceEmbedder
-
-    embedder = DlibFaceEmbedder()
-    centre, deviation = embedder.model.strangers
-    low, medium, high = ((cosine - centre) / deviation for cosine in embedder.model.same_person)
-    side = settings.ingest.max_side_px
-    return _FacePair(
-        indexing=FaceParts(DlibFaceDetector(side), embedder, settings.faces.min_side_px),
-        searching=FaceSearch(
-            # A query is one picture: a closer look costs little.
-            DlibFaceDetector(side, upsample=1), embedder,
-            Calibration(Chance(centre, deviation), Scale(low, medium, high), learns=False),
-        ),
-    )
-
-
-_EMBEDDERS: dict[str, Callable[[Settings], Any]] = {"mobilenetv2": _mobilenet}
-_DETECTORS: dict[str, Callable[[Settings], Any]] = {"salient": _salient}
-_FACES: dict[str, Callable[[Settings], Any]] = {"dlib": _dlib, "none": lambda _: None}
-
-
-def _choose(table: dict[str, Callable[[Settings], Any]], setting: str, name: str, settings: Settings) -> Any:
-    if name not in table:
-        raise SettingsError(f"{setting} is {name!r}; this build has {', '.join(sorted(table))}.")
-    return table[name](settings)
+def catalogue_path(settings: Settings) -> Path:
+    return settings.data_dir / "catalogue.sqlite"
 
 
 class Engine:
     """One library: its catalogue, its store, its models. Parts are made when they are first needed.
 
-    Raises FingerprintMismatch when the index was made with other models or another sampling and, with
-    ``check``, StoreDamaged when points are missing.
+    Raises FingerprintMismatch when the index was made with other models or another sampling (unless it is
+    ``building`` one beside it) and, with ``check``, StoreDamaged when points are missing.
     """
 
-    def __init__(self, settings: Settings, check: bool = True):
+    def __init__(self, settings: Settings, check: bool = True, building: bool = False) -> None:
         self.settings = settings
+        self._building = building
         self._check = check
         self._decoding = threading.Lock()
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-        self.catalogue = Catalogue.open(settings.data_dir / "catalogue.sqlite")
-        self._close: list[Callable[[], None]] = [self.catalogue.close]
+        self._opened = ExitStack()
+        try:
+            settings.data_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(f"data_dir {settings.data_dir} cannot be used: {error.strerror}.") from None
+        self.catalogue = self._opened.enter_context(Catalogue.open(catalogue_path(settings)))
+
+    @classmethod
+    def of_existing(cls, settings: Settings, check: bool = True, building: bool = False) -> Self:
+        """A library that is there already. Raises NotFound, so that a mistyped folder is not made."""
+        if not catalogue_path(settings).is_file():
+            raise NotFound(
+                f"There is no library in {settings.data_dir} yet; make one with: momentseek ingest PATH"
+            )
+        return cls(settings, check, building)
 
     def __enter__(self) -> Self:
         return self
@@ -109,28 +84,34 @@ class Engine:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        if error is None:
+            self.close()
+        else:
+            # What went wrong first is what people must learn.
+            with suppress(MomentseekError):
+                self.close()
 
     def close(self) -> None:
-        while self._close:
-            self._close.pop()()
+        """Let go of everything, also when one part of it makes trouble."""
+        self._opened.close()
 
     # Parts
 
     @cached_property
+    def _visual(self) -> VisualPart:
+        return visual_part(self.settings)
+
+    @property
     def embedder(self) -> Embedder:
-        embedder: Embedder = _choose(_EMBEDDERS, "embedder.model", self.settings.embedder.model, self.settings)
-        return embedder
+        return self._visual.embedder
 
     @cached_property
     def detector(self) -> RegionDetector:
-        detector: RegionDetector = _choose(_DETECTORS, "detector.model", self.settings.detector.model, self.settings)
-        return detector
+        return region_detector(self.settings)
 
     @cached_property
-    def _faces(self) -> _FacePair | None:
-        pair: _FacePair | None = _choose(_FACES, "faces.model", self.settings.faces.model, self.settings)
-        return pair
+    def _faces(self) -> FacePart | None:
+        return face_part(self.settings)
 
     @cached_property
     def fingerprint(self) -> Fingerprint:
@@ -140,19 +121,19 @@ class Engine:
             embedder=self.embedder.fingerprint,
             detector={**self.detector.fingerprint, "tiles": str(self.settings.detector.tiles)},
             faces=None if faces is None else {
-                **faces.indexing.detector.fingerprint, "descriptor": faces.indexing.embedder.fingerprint["weights"],
-                "min_side_px": str(faces.indexing.min_side_px),
+                **faces.indexing.detector.fingerprint, **faces.indexing.gate,
+                "descriptor": faces.indexing.embedder.fingerprint["weights"],
             },
             sampling={
-                "samples_per_second": f"{ingest.samples_per_second:g}", "max_side_px": str(ingest.max_side_px),
-                "shots": str(ingest.shots),
+                "samples_per_second": f"{ingest.samples_per_second:g}",
+                "max_side_px": str(ingest.max_side_px), "shots": str(ingest.shots),
             },
         )
 
     @cached_property
     def store(self) -> VectorStore:
         active = self.catalogue.active_generation()
-        if active is not None:
+        if active is not None and not self._building:
             fingerprint.check(Fingerprint(active.fingerprint), self.fingerprint, _WAY_OUT)
         name = self.fingerprint.name
         dimensions: dict[Any, int] = {"visual": self.embedder.dimension}
@@ -161,8 +142,8 @@ class Engine:
         store = EdgeStore(
             self.settings.data_dir, name, dimensions, min_free_disk_mb=self.settings.ingest.min_free_disk_mb
         )
-        self._close.append(store.close)
-        self.catalogue.add_generation(name, self.fingerprint.to_json())
+        self._opened.callback(store.close)
+        self.catalogue.add_generation(name, self.fingerprint.to_json(), active=active is None)
         if self._check:
             require_counts(store, self.catalogue, name)
         return store
@@ -170,25 +151,20 @@ class Engine:
     @cached_property
     def _decoder(self) -> Decoder:
         decoder = Decoder(self.settings.decode, self.settings.ingest)
-        self._close.append(decoder.close)
+        self._opened.callback(decoder.close)
         return decoder
 
     @cached_property
     def searcher(self) -> Searcher:
+        visual = self._visual
         return Searcher(
-            self.store, self.embedder, Calibration(Chance(*self._prior()), _VISUAL_SCALE),
-            self._faces.searching if self._faces else None, self.media_name, self._open_frame,
-            self.settings.index.null_sample,
+            self.store, visual.embedder, visual.calibration, self._faces.searching if self._faces else None,
+            self.media_name, self._open_frame, self.settings.index.null_sample, words=visual.words,
         )
-
-    def _prior(self) -> tuple[float, float]:
-        from embed.models import EMBEDDERS
-
-        return EMBEDDERS[self.settings.embedder.model].chance
 
     def warm_up(self) -> None:
         """Load everything a search needs."""
-        self.searcher.search(Query(image=np.full((64, 64, 3), 127, np.uint8)))
+        self.searcher.search(Query.of(np.full((64, 64, 3), 127, np.uint8)))
 
     # Verbs
 
@@ -208,20 +184,48 @@ class Engine:
             return Ingest(parts, on_progress, again).run(paths)
 
     def search(self, query: Query) -> Answer:
-        return self.searcher.search(query)
+        """Media ids may be shortened; see ``resolve_media_id``."""
+        media_ids = tuple(self.resolve_media_id(one) for one in query.filters.media_ids)
+        return self.searcher.search(replace(
+            query,
+            examples=tuple(self._resolved(one) for one in query.examples),
+            unlike=tuple(self._resolved(one) for one in query.unlike),
+            filters=replace(query.filters, media_ids=media_ids),
+        ))
+
+    def _resolved(self, example: Example) -> Example:
+        if example.reference is None:
+            return example
+        media_id = self.resolve_media_id(example.reference.media_id)
+        return replace(example, reference=replace(example.reference, media_id=media_id))
 
     def list_media(
         self, media_type: MediaType | None, status: str | None, limit: int, offset: int
     ) -> Sequence[MediaRow]:
-        from index.rows import MEDIA_STATUSES
-
         if status is not None and status not in MEDIA_STATUSES:
-            raise SettingsError(f"There is no status {status!r}; they are {', '.join(MEDIA_STATUSES)}.")
+            raise InvalidRequest(f"There is no status {status!r}; they are {', '.join(MEDIA_STATUSES)}.")
         statuses = None if status is None else (status,)
-        return self.catalogue.list_media(media_type, statuses, limit=limit, offset=offset)  # type: ignore[arg-type]
+        return self.catalogue.list_media(media_type, statuses, limit=limit, offset=offset)
 
     def get_media(self, media_id: str) -> MediaRow:
         return self.catalogue.get_media(media_id)
+
+    def resolve_media_id(self, given: str) -> str:
+        """The one media id that is ``given`` or begins with it; at least four letters are needed.
+
+        Raises NotFound for none and InvalidRequest for several.
+        """
+        if self.catalogue.find_media(given) is not None:
+            return given
+        found = self.catalogue.media_ids_beginning(given, 2) if len(given) >= SHORTEST_ID else []
+        if len(found) > 1:
+            raise InvalidRequest(f"More than one media id begins with {given!r}; give more letters.")
+        if not found:
+            raise NotFound(
+                f"The library has no media {given!r}. Give an id, or at least its first {SHORTEST_ID} "
+                "letters; momentseek media list shows them."
+            )
+        return found[0]
 
     def media_name(self, media_id: str) -> str:
         row = self.catalogue.find_media(media_id)
@@ -233,18 +237,16 @@ class Engine:
         for path in self.catalogue.paths_of(media_id):
             if path.is_file():
                 return path
-        raise NotFound(f"The original of {row.name} is no longer where it was; ingest it again from its new place.")
+        raise NotFound(
+            f"The original of {row.name} is no longer where it was; ingest it again from its new place."
+        )
 
     def has_original(self, media_id: str) -> bool:
         return any(path.is_file() for path in self.catalogue.paths_of(media_id))
 
     def remove_media(self, media_id: str) -> None:
-        """Points first: a catalogue that forgot them could never find them again."""
-        self.get_media(media_id)
-        self.store.delete(Where(media_ids=(media_id,)))
-        self.store.flush()
-        self.catalogue.remove_media(media_id)
-        shutil.rmtree(self.storyboard_dir(media_id), ignore_errors=True)
+        """Forget one media; its file stays. Raises NotFound, and StoreBusy while it is being indexed."""
+        forget_media(self.catalogue, self.store, self.storyboard_dir(media_id), media_id, new_owner())
 
     def frame(self, media_id: str, at_seconds: float, max_side_px: int | None = None) -> Image:
         """The frame shown at that time, full resolution. Raises NotFound and TimeOutOfRange."""
@@ -261,19 +263,34 @@ class Engine:
     # Facts
 
     def facts(self) -> dict[str, Any]:
+        """Of the catalogue: videos, stills, hours; of the store: points and bytes; the fingerprint."""
         library = self.catalogue.facts()
         return {
             "videos": library.videos, "stills": library.stills, "hours": round(library.hours, 3),
-            "points": library.points, "index_bytes": self.store.size_bytes(), "fingerprint": self.fingerprint.to_json(),
-        }
+            "points": self.store.count(Where()), "index_bytes": self.store.size_bytes(),
+            "fingerprint": self.fingerprint.to_json(),
+        }  # fmt: skip
 
     def media_with_wrong_counts(self) -> list[str]:
         return check_counts(self.store, self.catalogue, self.fingerprint.name, detailed=True)
+
+    def unfinished_media(self) -> list[str]:
+        """Media that an interrupted ingest left behind and nobody works on."""
+        return self.catalogue.media_to_index(self.fingerprint.name)
+
+    def set_index_aside(self) -> Path:
+        """Move an index that cannot be opened out of the way; the next use of the store makes another.
+        Returns where it lies now."""
+        folder = generation_dir(self.settings.data_dir, self.fingerprint.name)
+        aside = folder.with_name(f".damaged-{folder.name}-{time.time_ns()}")
+        folder.rename(aside)
+        return aside
 
     def describe_models(self) -> str:
         faces = self.settings.faces.model
         return (
             f"embedder {self.settings.embedder.model} ({self.embedder.dimension}-d), "
-            f"detector {self.settings.detector.model}, faces {faces}; converted models in {self.settings.model_dir}"
+            f"detector {self.settings.detector.model}, faces {faces}; "
+            f"converted models in {self.settings.model_dir}"
         )
 

@@ -9,7 +9,15 @@ from dataclasses import asdict
 from pathlib import Path
 
 import typer
-from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.text import Text
 
 from core.time import clock
@@ -46,15 +54,17 @@ def print_outcomes(outcomes: Sequence[Outcome], wall_seconds: float) -> None:
     made = table("file", "status", "length", "points", "reason")
     for one in shown:
         length = clock(one.media_seconds) if one.media_seconds else ""
-        made.add_row(name(one.path.name), word(one.status), length, str(one.points or ""), name(one.reason or ""))
+        points = str(one.points or "")
+        made.add_row(name(one.path.name), word(one.status), length, points, name(one.reason or ""))
     console().print(made)
     counts: dict[str, int] = {}
     for one in outcomes:
         counts[one.status] = counts.get(one.status, 0) + 1
     seconds = sum(one.media_seconds for one in outcomes)
-    speed = f"; {clock(seconds)} of video, {seconds / wall_seconds:.1f} times its length per second" if seconds else ""
+    speed = f"; {clock(seconds)} of video, {seconds / wall_seconds:.1f} s of it per second" if seconds else ""
     said = ", ".join(f"{number} {status}" for status, number in counts.items())
-    typer.echo(f"{len(outcomes)} files: {said} in {wall_seconds:.1f} s{speed}.")
+    files = "1 file" if len(outcomes) == 1 else f"{len(outcomes)} files"
+    typer.echo(f"{files}: {said} in {wall_seconds:.1f} s{speed}.")
 
 
 class _Speed(ProgressColumn):
@@ -78,11 +88,13 @@ class _Remaining(ProgressColumn):
 
 
 def _bar() -> Progress:
+    shown_on = console()
     return Progress(
-        SpinnerColumn(), TextColumn("{task.fields[files]}"), BarColumn(bar_width=24), TextColumn("{task.percentage:3.0f}%"),
-        _Speed(), TimeElapsedColumn(), _Remaining(), TextColumn("{task.description}", markup=False),
-        console=console(), transient=True,
-    )
+        SpinnerColumn(), TextColumn("{task.fields[files]}"), BarColumn(bar_width=24),
+        TextColumn("{task.percentage:3.0f}%"), _Speed(), TimeElapsedColumn(), _Remaining(),
+        TextColumn("{task.description}", markup=False), console=shown_on, transient=True,
+        disable=not shown_on.is_terminal,
+    )  # fmt: skip
 
 
 def _shower(bar: Progress) -> OnProgress:

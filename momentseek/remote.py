@@ -10,10 +10,12 @@ from typing import Any
 
 import httpx
 
-from core.errors import InvalidRequest, MomentseekError, NotFound
+from core.errors import InvalidRequest, MediaError, MomentseekError, NotFound, StoreError
 
 _FILE = "server.json"
-_ERRORS: dict[int, type[MomentseekError]] = {400: InvalidRequest, 404: NotFound}
+_ERRORS: dict[int, type[MomentseekError]] = {
+    400: InvalidRequest, 404: NotFound, 413: InvalidRequest, 422: MediaError, 503: StoreError
+}
 
 
 class Server:
@@ -29,10 +31,13 @@ class Server:
             reply = httpx.post(self.url + path, data=fields, files=files, timeout=120, trust_env=False)
         except httpx.HTTPError as error:
             raise MomentseekError(f"The server at {self.url} does not answer: {error}.") from None
-        if reply.is_error:
+        try:
             body = reply.json()
+        except ValueError:
+            raise MomentseekError(f"What answers at {self.url} is not momentseek.") from None
+        if reply.is_error:
             raise _ERRORS.get(reply.status_code, MomentseekError)(body["message"])
-        return reply.json()
+        return body
 
 
 def announce(data_dir: Path, url: str) -> None:

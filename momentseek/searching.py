@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import typer
 
 from core.boxes import check_box
 from core.errors import InvalidBox, InvalidImage, InvalidRequest
 from core.settings import Settings
+from core.types import MediaType
 from momentseek.remote import Server, running_server
 
 
@@ -25,7 +27,7 @@ class SearchRequest:
     at_seconds: float
     box_xyxy: tuple[float, float, float, float] | None
     mode: str | None
-    only: str | None
+    only: MediaType | None
     within: tuple[str, ...]
     labels: tuple[str, ...]
     min_confidence: str
@@ -33,7 +35,7 @@ class SearchRequest:
 
 
 def build_request(
-    image: Path | None, media: str | None, at: float, box: str | None, face: bool, only: str | None,
+    image: Path | None, media: str | None, at: float | None, box: str | None, face: bool, only: str | None,
     within: list[str] | None, label: list[str] | None, min_confidence: str, limit: int,
 ) -> SearchRequest:
     """Raises InvalidRequest and its kin, before anything heavy is loaded."""
@@ -41,16 +43,24 @@ def build_request(
         raise InvalidRequest("Give either --image FILE or --media ID (with --at SECONDS).")
     if image is not None and not image.is_file():
         raise InvalidImage(f"There is no picture at {image}.")
-    if only not in (None, "video", "image"):
-        raise InvalidRequest(f"--only is {only!r}; it may be video or image.")
+    if at is not None and media is None:
+        raise InvalidRequest("--at says when in a media file: give --media ID with it.")
+    if at is not None and not 0 <= at < math.inf:
+        raise InvalidRequest(f"--at is {at:g}; times are seconds from 0 on.")
+    media_type = check_only(only)
     if min_confidence not in ("low", "medium", "high"):
         raise InvalidRequest(f"--min-confidence is {min_confidence!r}; it may be low, medium or high.")
-    if at < 0:
-        raise InvalidRequest(f"--at is {at:g}; times start at 0.")
     return SearchRequest(
-        image, media, at, parse_box(box) if box else None, "face" if face else None, only,
-        tuple(within or ()), tuple(label or ()), min_confidence, limit,
-    )
+        image, media, at or 0.0, None if box is None else parse_box(box), "face" if face else None,
+        media_type, tuple(within or ()), tuple(label or ()), min_confidence, limit,
+    )  # fmt: skip
+
+
+def check_only(only: str | None) -> MediaType | None:
+    """Raises InvalidRequest."""
+    if only not in (None, "video", "image"):
+        raise InvalidRequest(f"--only is {only!r}; it may be video or image.")
+    return cast(MediaType | None, only)
 
 
 def parse_box(text: str) -> tuple[float, float, float, float]:
@@ -60,7 +70,9 @@ def parse_box(text: str) -> tuple[float, float, float, float]:
     except InvalidBox:
         raise
     except ValueError:
-        raise InvalidBox(f"--box {text!r} is not four numbers separated by commas, like 0.1,0.2,0.5,0.9.") from None
+        raise InvalidBox(
+            f"--box {text!r} is not four numbers separated by commas, like 0.1,0.2,0.5,0.9."
+        ) from None
 
 
 def ask(settings: Settings, request: SearchRequest) -> dict[str, Any]:
@@ -94,8 +106,8 @@ def _ask_engine(settings: Settings, request: SearchRequest) -> dict[str, Any]:
         request.only, request.within, request.labels, request.min_confidence, request.limit  # type: ignore[arg-type]
     )
     reference = Reference(request.media, request.at_seconds) if request.media else None
-    query = Query(image, reference, request.box_xyxy, request.mode, filters)  # type: ignore[arg-type]
-    with Engine(settings) as engine:
+    query = Query.of(image, reference, request.box_xyxy, request.mode, filters)  # type: ignore[arg-type]
+    with Engine.of_existing(settings) as engine:
         return engine.search(query).to_json()
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import signal
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import typer
 
@@ -14,6 +17,8 @@ from momentseek.engine import Engine
 from momentseek.remote import announce, running_server, withdraw
 
 _LOCAL_NAMES = ["127.0.0.1", "localhost", "[::1]"]
+_LAST_ANSWERS_SECONDS = 3
+"""How long a stopping server waits for answers under way, a film that somebody watches among them."""
 
 
 def run_server(settings: Settings, insecure: bool) -> None:
@@ -21,11 +26,13 @@ def run_server(settings: Settings, insecure: bool) -> None:
     import uvicorn
 
     from api.app import create_app
+    from api.guard import ANY_HOST
 
     host = settings.server.host
     if not _is_local(host) and not insecure:
         raise InvalidRequest(
-            f"{host} can be reached from other machines and there is no key yet: use 127.0.0.1, or --insecure if you mean it."
+            f"{host} can be reached from other machines and there is no key yet: use 127.0.0.1, "
+            "or --insecure if you mean it."
         )
     other = running_server(settings.data_dir)
     if other:
@@ -33,13 +40,29 @@ def run_server(settings: Settings, insecure: bool) -> None:
     with Engine(settings) as engine, _bind(host, settings.server.port) as listener:
         engine.warm_up()
         url = f"http://{_shown(host)}:{listener.getsockname()[1]}"
-        app = create_app(engine, settings.server, __version__, ["*"] if insecure else _LOCAL_NAMES)
+        app = create_app(engine, settings.server, __version__, [ANY_HOST] if insecure else _LOCAL_NAMES)
+        server = uvicorn.Server(
+            uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=_LAST_ANSWERS_SECONDS)
+        )
         announce(settings.data_dir, url)
         typer.echo(f"momentseek serves {settings.data_dir} at {url} (API: {url}/docs). Stop it with Ctrl-C.")
         try:
-            uvicorn.Server(uvicorn.Config(app, log_level="warning")).run([listener])
+            with _signals_only_end_it():
+                server.run([listener])
         finally:
             withdraw(settings.data_dir)
+
+
+@contextmanager
+def _signals_only_end_it() -> Iterator[None]:
+    """uvicorn ends on SIGINT and SIGTERM, then sends itself the same signal again: that one would kill
+    this process before it has put away its things."""
+    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _is_local(host: str) -> bool:
@@ -61,5 +84,9 @@ def _bind(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise InvalidRequest(f"Cannot listen on {host}:{port}: {error.strerror}; choose another with --port.") from None
+        raise InvalidRequest(
+            f"Cannot listen on {host}:{port}: {error.strerror}; choose another with --port."
+        ) from None
+    # From here on a connection waits instead of being refused, although nobody answers yet.
+    listener.listen(128)
     return listener

@@ -18,8 +18,9 @@ from core.time import clock
 from index.catalogue import MediaRow
 
 _COLOURS = {
-    "high": "green", "medium": "yellow", "low": "dim", "indexed": "green", "known": "dim", "partial": "yellow",
-    "failed": "red", "refused": "red", "quarantined": "red", "skipped": "dim",
+    "high": "green", "medium": "yellow", "low": "dim",
+    "indexed": "green", "known": "dim", "partial": "yellow", "failed": "red",
+    "refused": "red", "quarantined": "red", "skipped": "dim",
 }
 
 
@@ -59,30 +60,32 @@ def print_segments(segments: Sequence[dict[str, Any]]) -> None:
     made = table("score", "sure", "media", "from", "to", "best at", "found as", "box")
     for segment in segments:
         video = segment["media_type"] == "video"
-        box_text = "" if segment["box_xyxy"] is None else ",".join(f"{value:.2f}" for value in segment["box_xyxy"])
+        box_text = ",".join(f"{value:.2f}" for value in segment["box_xyxy"] or ())
         found_as = segment["evidence"] + (f" ({segment['label']})" if segment["label"] else "")
         made.add_row(
             f"{segment['score']:.1f}", word(segment["confidence"]), name(segment["media"]),
-            clock(segment["start_seconds"]) if video else "still", clock(segment["end_seconds"]) if video else "",
+            clock(segment["start_seconds"]) if video else "still",
+            clock(segment["end_seconds"]) if video else "",
             clock(segment["best_seconds"]) if video else "", found_as, box_text,
         )
     console().print(made)
 
 
-def print_media(rows: Sequence[tuple[str, MediaRow]], as_json: bool) -> None:
+def print_media(rows: Sequence[MediaRow], as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps([{"name": file, **_plain(row)} for file, row in rows], indent=2))
+        typer.echo(json.dumps([_plain(row) for row in rows], indent=2))
         return
     if not rows:
-        typer.echo("The library is empty; add something with: momentseek ingest PATH")
+        typer.echo("There is nothing here; add something with: momentseek ingest PATH")
         return
     made = table("id", "name", "type", "length", "size", "status", "points", "reason")
-    for file, row in rows:
+    for row in rows:
         made.add_row(
-            row.id[:ID_SHOWN], name(file), row.media_type or "", clock(row.duration_seconds) if row.duration_seconds else "",
+            row.id[:ID_SHOWN], name(row.name), row.media_type or "",
+            clock(row.duration_seconds) if row.duration_seconds else "",
             f"{row.width}x{row.height}" if row.width else "", word(row.status),
-            str(sum((row.point_counts or {}).values())), name(row.reason or ""),
-        )
+            str(sum(row.point_counts.values())), name(row.reason or ""),
+        )  # fmt: skip
     console().print(made)
 
 

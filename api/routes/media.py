@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import mimetypes
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
 from api.deps import LibraryDep
-from api.library import Library
+from api.ranges import settle_range
+from core.errors import NotFound
 from core.pictures import encode_jpeg
 from core.types import MediaType
 from index.catalogue import MediaRow
@@ -34,6 +36,9 @@ class MediaOut(BaseModel):
     points: dict[str, int]
 
 
+_SHOWN = tuple(name for name in MediaOut.model_fields if name != "points")
+
+
 class MediaPage(BaseModel):
     data: list[MediaOut]
     next_offset: int | None
@@ -50,23 +55,32 @@ async def list_media(
     def run() -> dict[str, Any]:
         rows = library.list_media(media_type, status, limit + 1, offset)
         more = offset + limit if len(rows) > limit else None
-        return {"data": [_show(library, row) for row in rows[:limit]], "next_offset": more}
+        return {"data": [_show(row) for row in rows[:limit]], "next_offset": more}
 
     return await run_in_threadpool(run)
 
 
 @router.get("/{media_id}", response_model=MediaOut, summary="One media file")
 async def show(library: LibraryDep, media_id: str) -> dict[str, Any]:
-    return await run_in_threadpool(lambda: _show(library, library.get_media(media_id)))
+    return await run_in_threadpool(lambda: _show(library.get_media(media_id)))
 
 
 @router.get("/{media_id}/file", response_class=FileResponse, summary="The original file, with Range")
-async def file(library: LibraryDep, media_id: str) -> FileResponse:
-    path: Path = await run_in_threadpool(library.media_path, media_id)
-    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    # An SVG or HTML file that got in must not run as a page of ours.
-    safe = kind if kind.startswith(("video/", "image/", "audio/")) and "svg" not in kind else "application/octet-stream"
-    return FileResponse(path, media_type=safe, filename=path.name, content_disposition_type="inline")
+@router.head("/{media_id}/file", include_in_schema=False)
+async def file(request: Request, library: LibraryDep, media_id: str) -> FileResponse:
+    def find() -> tuple[Path, os.stat_result]:
+        path = library.media_path(media_id)
+        try:
+            return path, path.stat()
+        except OSError as error:
+            raise NotFound(f"The original of {media_id} cannot be read: {error.strerror}.") from None
+
+    path, facts = await run_in_threadpool(find)
+    settle_range(request, facts.st_size)
+    return FileResponse(
+        path, media_type=_safe_type(path), filename=path.name, stat_result=facts,
+        content_disposition_type="inline",
+    )  # fmt: skip
 
 
 @router.get(
@@ -76,18 +90,23 @@ async def file(library: LibraryDep, media_id: str) -> FileResponse:
 async def frame(
     library: LibraryDep,
     media_id: str,
-    at_seconds: Annotated[float, Query(ge=0)] = 0.0,
+    at_seconds: Annotated[float, Query(ge=0, allow_inf_nan=False)] = 0.0,
     max_side_px: Annotated[int | None, Query(ge=16, le=8192)] = None,
 ) -> Response:
     def run() -> bytes:
         return encode_jpeg(library.frame(media_id, at_seconds, max_side_px), 90)
 
-    return Response(await run_in_threadpool(run), media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
+    # A media id names a content: what is at a time in it never changes.
+    headers = {"Cache-Control": "private, max-age=3600"}
+    return Response(await run_in_threadpool(run), media_type="image/jpeg", headers=headers)
 
 
-def _show(library: Library, row: MediaRow) -> dict[str, Any]:
-    return {
-        "id": row.id, "name": library.media_name(row.id), "media_type": row.media_type, "status": row.status,
-        "reason": row.reason, "duration_seconds": row.duration_seconds, "width": row.width, "height": row.height,
-        "fps": row.fps, "size_bytes": row.size_bytes, "points": dict(row.point_counts or {}),
-    }
+def _show(row: MediaRow) -> dict[str, Any]:
+    return {**{name: getattr(row, name) for name in _SHOWN}, "points": dict(row.point_counts)}
+
+
+def _safe_type(path: Path) -> str:
+    """An SVG or HTML file that got in must not run as a page of ours."""
+    kind = mimetypes.guess_type(path.name)[0] or ""
+    safe = kind.startswith(("video/", "image/", "audio/")) and "svg" not in kind
+    return kind if safe else "application/octet-stream"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, File, Form, UploadFile
+from fastapi import APIRouter, File, Form, HTTPException, UploadFile
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from api.deps import LibraryDep, SettingsDep
 from core.boxes import check_box
-from core.errors import InvalidBox, InvalidImage
+from core.errors import InvalidBox
 from core.pictures import read_picture
 from core.settings import ServerSettings
 from core.types import MediaType
@@ -30,7 +30,9 @@ class SegmentOut(BaseModel):
     score: float = Field(ge=0, le=100, examples=[91.2])
     confidence: Literal["high", "medium", "low"]
     best_seconds: float = Field(description="the sampled time that matched best", examples=[9.5])
-    box_xyxy: tuple[float, float, float, float] | None = Field(description="what matched; null: the whole frame")
+    box_xyxy: tuple[float, float, float, float] | None = Field(
+        description="what matched; null: the whole frame"
+    )
     evidence: Literal["frame", "region", "tile", "face", "text"]
     label: str | None = None
 
@@ -47,10 +49,16 @@ class AnswerOut(BaseModel):
 async def search(
     library: LibraryDep,
     settings: SettingsDep,
-    image: Annotated[UploadFile | None, File(description="JPEG, PNG, WebP, AVIF, HEIC or GIF (first frame)")] = None,
+    image: Annotated[
+        UploadFile | None, File(description="JPEG, PNG, WebP, AVIF, HEIC or GIF (first frame)")
+    ] = None,
     media_id: Annotated[str | None, Form(description="search by a moment of the library instead")] = None,
-    at_seconds: Annotated[float, Form(ge=0, description="that moment; 0 for a still")] = 0.0,
-    box: Annotated[str | None, Form(description="x1,y1,x2,y2 in shares of the picture", examples=["0.1,0.2,0.4,0.9"])] = None,
+    at_seconds: Annotated[
+        float, Form(ge=0, allow_inf_nan=False, description="that moment; 0 for a still")
+    ] = 0.0,
+    box: Annotated[
+        str | None, Form(description="x1,y1,x2,y2 in shares of the picture", examples=["0.1,0.2,0.4,0.9"])
+    ] = None,
     mode: Annotated[Mode | None, Form(description="default: object with a box, scene without")] = None,
     only: Annotated[MediaType | None, Form(description="stills (`image`) or videos (`video`) alone")] = None,
     in_media: Annotated[list[str] | None, Form(description="search only in these media ids")] = None,
@@ -58,15 +66,15 @@ async def search(
     min_confidence: Annotated[Literal["low", "medium", "high"], Form()] = "low",
     limit: Annotated[int, Form(ge=1, le=1000)] = 50,
 ) -> dict[str, Any]:
-    """Give `image`, or `media_id` with `at_seconds`. An empty `segments` list is an answer: nothing matches."""
+    """Give `image`, or `media_id` with `at_seconds`. No segments is an answer, too: nothing matches."""
     data = await _read_upload(image, settings) if image is not None else None
     filters = Filters(only, tuple(in_media or ()), tuple(label or ()), min_confidence, limit)
-    box_xyxy = parse_box(box) if box else None
+    box_xyxy = None if box is None else parse_box(box)
 
     def run() -> dict[str, Any]:
         picture = read_picture(data) if data is not None else None
         reference = Reference(media_id, at_seconds) if media_id is not None else None
-        return library.search(Query(picture, reference, box_xyxy, mode, filters)).to_json()
+        return library.search(Query.of(picture, reference, box_xyxy, mode, filters)).to_json()
 
     return await run_in_threadpool(run)
 
@@ -76,13 +84,18 @@ def parse_box(text: str) -> tuple[float, float, float, float]:
     try:
         values = [float(part) for part in text.split(",")]
     except ValueError:
-        raise InvalidBox(f"Box {text!r} is not four numbers separated by commas, like 0.1,0.2,0.5,0.9.") from None
+        raise InvalidBox(
+            f"Box {text!r} is not four numbers separated by commas, like 0.1,0.2,0.5,0.9."
+        ) from None
     return check_box(values)
 
 
 async def _read_upload(image: UploadFile, settings: ServerSettings) -> bytes:
-    limit = settings.max_upload_mb * 1024 * 1024
+    limit = settings.max_upload_mb * 2**20
     data = await image.read(limit + 1)
     if len(data) > limit:
-        raise InvalidImage(f"The picture is larger than {settings.max_upload_mb} MB.")
+        raise HTTPException(
+            413,
+            f"The picture is above {settings.max_upload_mb} MB (server.max_upload_mb); make it smaller.",
+        )
     return data

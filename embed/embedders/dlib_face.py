@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from core.boxes import to_pixels
-from core.packaged import packaged_file
+from core.fetch import fetch
 from core.types import Faces, Image, Vectors
 from embed.models import FACE_EMBEDDERS
 from embed.pooling import unit
-from embed.runtime import file_hash
 
 
 class DlibFaceEmbedder:
@@ -22,8 +22,8 @@ class DlibFaceEmbedder:
         import dlib
 
         self.model = FACE_EMBEDDERS["dlib"]
-        path = packaged_file(self.model.package, self.model.file)
-        self._hash = file_hash(path)
+        path = fetch(self.model.weights, Path())
+        self._hash = str(self.model.weights.sha256)
         self._network: Any = dlib.face_recognition_model_v1(str(path))
 
     @property
@@ -42,9 +42,8 @@ class DlibFaceEmbedder:
         for index in range(len(faces)):
             left, top, right, bottom = to_pixels(faces.box_xyxy[index].tolist(), width, height)
             points = (faces.landmarks_xy[index] * (width, height)).round().astype(int)
-            shape = dlib.full_object_detection(
-                dlib.rectangle(left, top, right - 1, bottom - 1), [dlib.point(int(x), int(y)) for x, y in points]
-            )
+            corners = [dlib.point(int(x), int(y)) for x, y in points]
+            shape = dlib.full_object_detection(dlib.rectangle(left, top, right - 1, bottom - 1), corners)
             chip = dlib.get_face_chip(image, shape, size=150, padding=0.25)
             rows.append(np.array(self._network.compute_face_descriptor(chip), np.float32))
         return unit(np.stack(rows)) if rows else np.zeros((0, self.dimension), np.float32)

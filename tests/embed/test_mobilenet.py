@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from core.boxes import WHOLE
+from core.fetch import fetch
 from core.packaged import packaged_file
 from core.pictures import read_picture
 from core.types import Image
@@ -49,13 +50,15 @@ def test_the_graph_computes_what_torch_computes() -> None:
     import openvino
 
     model = EMBEDDERS["mobilenetv2"]
-    weights = packaged_file(model.package, model.file)
+    weights = fetch(model.weights, Path())
     pixels = np.random.default_rng(0).integers(0, 256, (2, 96, 160, 3), np.uint8)
-    compiled = openvino.Core().compile_model(build(read_state_dict(weights)), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    exact = {"INFERENCE_PRECISION_HINT": "f32"}
+    compiled = openvino.Core().compile_model(build(read_state_dict(weights)), "CPU", exact)
     network = bottle.MobileNetV2_bottle()
     network.load_state_dict(torch.load(weights, weights_only=True))
     network.eval()
-    scaled = (torch.from_numpy(pixels).float() / 255 - torch.tensor(IMAGENET_MEAN)) / torch.tensor(IMAGENET_STD)
+    shares = torch.from_numpy(pixels).float() / 255
+    scaled = (shares - torch.tensor(IMAGENET_MEAN)) / torch.tensor(IMAGENET_STD)
     with torch.no_grad():
         expected = network.features(scaled.permute(0, 3, 1, 2)).numpy()
     assert np.abs(compiled(pixels)[0] - expected).max() < 1e-3
@@ -64,14 +67,17 @@ def test_the_graph_computes_what_torch_computes() -> None:
 def test_vectors_are_unit_and_the_batch_does_not_matter(
     embedder: MobileNetEmbedder, cat: Image, astronaut: Image
 ) -> None:
-    together = embedder.describe(embedder.encode([cat, astronaut, cat]), [FRAME, FRAME, np.zeros((0, 4), np.float32)])
+    boxes = [FRAME, FRAME, np.zeros((0, 4), np.float32)]
+    together = embedder.describe(embedder.encode([cat, astronaut, cat]), boxes)
     assert [len(rows) for rows in together] == [1, 1, 0]
     assert np.linalg.norm(together[0]) == pytest.approx(1, abs=1e-5)
     assert together[0][0] == pytest.approx(vector(embedder, cat), abs=1e-4)
     assert together[0].shape == (1, embedder.dimension) == (1, 256)
 
 
-def test_likeness_survives_size_light_and_jpeg(embedder: MobileNetEmbedder, cat: Image, astronaut: Image) -> None:
+def test_likeness_survives_size_light_and_jpeg(
+    embedder: MobileNetEmbedder, cat: Image, astronaut: Image
+) -> None:
     darker = (cat * 0.8).astype(np.uint8)
     _, packed = cv2.imencode(".jpg", cv2.resize(darker, None, fx=0.8, fy=0.8), [cv2.IMWRITE_JPEG_QUALITY, 60])
     again = cv2.imdecode(packed, cv2.IMREAD_COLOR)
@@ -80,12 +86,14 @@ def test_likeness_survives_size_light_and_jpeg(embedder: MobileNetEmbedder, cat:
     assert same > 0.6 > 0.35 > other
 
 
-def test_a_box_is_described_by_what_is_in_it(embedder: MobileNetEmbedder, cat: Image, astronaut: Image) -> None:
+def test_a_box_is_described_by_what_is_in_it(
+    embedder: MobileNetEmbedder, cat: Image, astronaut: Image
+) -> None:
     """Cat on the left, astronaut on the right: each half is nearest to its own picture."""
-    height = 400
-    left, right = (cv2.resize(image, (400, height), interpolation=cv2.INTER_AREA) for image in (cat, astronaut))
+    left, right = (cv2.resize(image, (400, 400), interpolation=cv2.INTER_AREA) for image in (cat, astronaut))
     both = np.concatenate([left, right], axis=1)
-    halves = embedder.describe(embedder.encode([both]), [np.array([[0, 0, 0.5, 1], [0.5, 0, 1, 1]], np.float32)])[0]
+    boxes = [np.array([[0, 0, 0.5, 1], [0.5, 0, 1, 1]], np.float32)]
+    halves = embedder.describe(embedder.encode([both]), boxes)[0]
     likeness = halves @ np.stack([vector(embedder, cat), vector(embedder, astronaut)]).T
     assert likeness.argmax(1).tolist() == [0, 1]
     assert likeness[0, 0] - likeness[0, 1] > 0.2 and likeness[1, 1] - likeness[1, 0] > 0.2
@@ -97,7 +105,9 @@ def test_odd_pictures_still_get_a_vector(embedder: MobileNetEmbedder, size: tupl
     assert np.isfinite(vector(embedder, image)).all()
 
 
-def test_the_automatic_precision_keeps_the_vectors(embedder: MobileNetEmbedder, model_dir: Path, cat: Image) -> None:
+def test_the_automatic_precision_keeps_the_vectors(
+    embedder: MobileNetEmbedder, model_dir: Path, cat: Image
+) -> None:
     automatic = MobileNetEmbedder(model_dir, precision="auto")
     assert float(vector(embedder, cat) @ vector(automatic, cat)) >= 0.995
 
@@ -112,4 +122,5 @@ def test_the_whitening_is_what_its_recipe_gives(model_dir: Path) -> None:
     assert again.mean == pytest.approx(shipped.mean, abs=2e-3)
     rows = np.abs(np.random.default_rng(0).normal(size=(50, 1280))).astype(np.float32)
     # Directions of nearly equal variance may turn; distances between vectors may not change.
-    assert (again.apply(rows) @ again.apply(rows).T) == pytest.approx(shipped.apply(rows) @ shipped.apply(rows).T, abs=0.02)
+    ours, theirs = again.apply(rows), shipped.apply(rows)
+    assert ours @ ours.T == pytest.approx(theirs @ theirs.T, abs=0.02)

@@ -21,7 +21,9 @@ def test_no_boxes_give_no_rows() -> None:
     assert pool(np.ones((4, 3, 5), np.float32), np.zeros((0, 4), np.float32)).shape == (0, 4)
 
 
-@pytest.mark.parametrize("box", [(0, 0, 1, 1), (0.1, 0.2, 0.35, 0.9), (0.62, 0.41, 0.63, 0.42), (0.9, 0.9, 1, 1)])
+@pytest.mark.parametrize(
+    "box", [(0, 0, 1, 1), (0.1, 0.2, 0.35, 0.9), (0.62, 0.41, 0.63, 0.42), (0.9, 0.9, 1, 1)]
+)
 def test_pool_is_the_mean_over_the_box(box: tuple[float, ...]) -> None:
     feature_map = np.random.default_rng(0).random((6, 7, 11)).astype(np.float32)
     row = np.array([box], np.float32)
@@ -31,7 +33,8 @@ def test_pool_is_the_mean_over_the_box(box: tuple[float, ...]) -> None:
 def test_whitening_spreads_what_varies_together() -> None:
     rng = np.random.default_rng(1)
     common = rng.normal(size=(3000, 1))
-    samples = np.concatenate([common, common + 0.1 * rng.normal(size=(3000, 1)), rng.normal(size=(3000, 6)) * 0.3], axis=1)
+    alike, others = common + 0.1 * rng.normal(size=(3000, 1)), rng.normal(size=(3000, 6)) * 0.3
+    samples = np.concatenate([common, alike, others], axis=1)
     whitening = Whitening.learn(np.abs(samples).astype(np.float32) + 1, dimension=4)
     white = whitening.apply(np.abs(samples).astype(np.float32) + 1)
     assert white.shape == (3000, 4)

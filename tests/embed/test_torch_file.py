@@ -11,14 +11,13 @@ import numpy as np
 import pytest
 
 from core.errors import ModelUnavailable
-from core.packaged import packaged_file
+from core.fetch import fetch
 from embed.models import EMBEDDERS
 from embed.torch_file import read_state_dict
 
 
 def packaged_weights() -> Path:
-    model = EMBEDDERS["mobilenetv2"]
-    return packaged_file(model.package, model.file)
+    return fetch(EMBEDDERS["mobilenetv2"].weights, Path())
 
 
 def test_the_packaged_weights_are_all_there() -> None:
@@ -47,7 +46,9 @@ class Hostile:
 
 
 @pytest.mark.parametrize("layout", ["zip", "legacy"])
-def test_a_pickle_that_runs_things_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layout: str) -> None:
+def test_a_pickle_that_runs_things_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layout: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "hostile.pt"
     if layout == "zip":
@@ -64,5 +65,5 @@ def test_a_pickle_that_runs_things_is_refused(tmp_path: Path, monkeypatch: pytes
 def test_anything_else_is_one_sentence(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "broken.pt"
     path.write_bytes(content)
-    with pytest.raises(ModelUnavailable, match="broken.pt is not a readable weights file"):
+    with pytest.raises(ModelUnavailable, match=r"broken\.pt is not a readable weights file"):
         read_state_dict(path)

@@ -378,7 +378,7 @@ def test_ctrl_c_says_so_and_the_next_run_goes_on(
     wait_until_it_writes(running, data_dir)
     os.killpg(running.pid, signal.SIGINT)  # as a terminal does: the decoder gets it too
     printed, said = running.communicate(timeout=30)
-    assert (running.returncode, printed) == (130, "")
+    assert (running.returncode, printed) == (130, ""), said
     assert said.startswith("momentseek: stopped;") and said.count("\n") == 1
     again = run_command(model_dir, "ingest", media, "--data-dir", data_dir, **NO_FACES)
     assert again.returncode == 0, again.stdout + again.stderr
