@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 
 from api import errors
 from api.guard import Guard
@@ -26,7 +27,10 @@ def create_app(
     library: Library, settings: ServerSettings, version: str, allowed_hosts: Sequence[str]
 ) -> FastAPI:
     """The application; ``allowed_hosts`` are the names in Host headers it answers to (``*`` for any)."""
-    app = FastAPI(title="momentseek", version=version, description=_DESCRIPTION, responses=errors.RESPONSES)
+    # The pages at /docs come from here too: FastAPI's own would load their scripts from another site.
+    app: FastAPI = FastAPIOffline(
+        title="momentseek", version=version, description=_DESCRIPTION, responses=errors.RESPONSES
+    )
     app.state.library, app.state.settings = library, settings
     max_body_bytes = settings.max_upload_mb * 2**20 + _FIELDS_BYTES
     app.add_middleware(Guard, allowed_hosts=allowed_hosts, max_body_bytes=max_body_bytes)

@@ -70,6 +70,10 @@ class Judged:
             for one in self.expected.ignore
         )
 
+    def _is_right(self, segment: Segment) -> bool:
+        expected = self.expected
+        return segment.media in expected.stills or any(one.iou(segment) >= 0.5 for one in expected.stretches)
+
     @property
     def best_score(self) -> float:
         return max((segment.score for segment in self.segments), default=0.0)
@@ -83,14 +87,14 @@ class Judged:
     def is_answered(self) -> bool:
         """Whether a right answer came back at medium or high."""
         return any(
-            segment.confidence != "low"
-            and (segment.media in self.expected.stills or any(one.iou(segment) >= 0.5 for one in self.expected.stretches))
-            for segment in self.segments
+            segment.confidence != "low" and self._is_right(segment) for segment in self.segments
         )
 
 
 def first_is_right(judged: Judged, least_iou: float = 0.5) -> bool:
-    return bool(judged.videos) and any(one.iou(judged.videos[0]) >= least_iou for one in judged.expected.stretches)
+    if not judged.videos:
+        return False
+    return any(one.iou(judged.videos[0]) >= least_iou for one in judged.expected.stretches)
 
 
 def average_precision(judged: Judged, least_iou: float) -> float:

@@ -43,6 +43,21 @@ def check_box(box_xyxy: Sequence[float]) -> tuple[float, float, float, float]:
     return x1, y1, x2, y2
 
 
+def parse_box(text: str) -> tuple[float, float, float, float]:
+    """A box as people write it, checked. Raises InvalidBox.
+
+    >>> parse_box("0.1,0.2,0.5,0.9")
+    (0.1, 0.2, 0.5, 0.9)
+    """
+    try:
+        values = [float(part) for part in text.split(",")]
+    except ValueError:
+        raise InvalidBox(
+            f"Box {text!r} is not four numbers separated by commas, like 0.1,0.2,0.5,0.9."
+        ) from None
+    return check_box(values)
+
+
 def area(boxes: Boxes) -> NDArray[np.float32]:
     """Share of the frame each box covers, shape (n,)."""
     size = np.clip(boxes[:, 2:] - boxes[:, :2], 0, None)

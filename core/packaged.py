@@ -18,4 +18,6 @@ def packaged_file(package: str, relative: str) -> Path:
             return path
     name = package.replace("_", "-")
     state = "is installed without it" if roots else "is not installed"
-    raise ModelUnavailable(f"{relative} comes inside the package {name}, which {state}: pip install --force-reinstall {name}")
+    raise ModelUnavailable(
+        f"{relative} comes inside the package {name}, which {state}: pip install --force-reinstall {name}"
+    )

@@ -31,7 +31,9 @@ def _import(model_dir: Path) -> None:
     # It sets both for its trainer: OpenCV on one thread, and one thread for every child of this process.
     opencv_threads, threads_for_children = cv2.getNumThreads(), os.environ.get("OMP_NUM_THREADS")
     try:
+        import PIL.Image
         import ultralytics
+        from ultralytics.utils import patches
         from ultralytics.utils.events import events
     except ImportError as error:
         raise ModelUnavailable(
@@ -42,6 +44,8 @@ def _import(model_dir: Path) -> None:
         cv2.setNumThreads(opencv_threads)
         if threads_for_children is None:
             os.environ.pop("OMP_NUM_THREADS", None)
+    # It replaces Pillow's open by one that wants another HEIF package; ours must read what it always read.
+    PIL.Image.open = patches._image_open
     events.enabled = False
     if ultralytics.SETTINGS["sync"]:
         ultralytics.SETTINGS.update(sync=False)

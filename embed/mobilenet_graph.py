@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.quiet_openvino import load_openvino
+
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 STRIDE = 32
@@ -27,7 +29,7 @@ _BATCH_NORM_EPSILON = 1e-5
 def build(weights: dict[str, NDArray[np.float32]]) -> Any:
     """``openvino.Model``: uint8 RGB (n, height, width, 3), sides multiples of 32, to (n, 1280, h/32, w/32).
     """
-    import openvino as ov
+    ov = load_openvino()
     from openvino import opset13 as op
 
     pixels = op.parameter([-1, -1, -1, 3], ov.Type.u8, name="pixels")

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from core.checksums import file_sha256 as file_hash
 from core.errors import ModelUnavailable, SettingsError
+from core.quiet_openvino import load_openvino
 
 __all__ = [
     "LEAST_COSINE", "Verdict", "bf16_holds", "compile_model", "converted", "file_hash", "has_bf16",
@@ -29,7 +30,7 @@ _PRECISIONS = {"fp32": "f32", "f32": "f32", "bf16": "bf16"}
 
 @cache
 def _core() -> Any:
-    import openvino as ov
+    ov = load_openvino()
 
     return ov.Core()
 
@@ -57,7 +58,7 @@ def converted(name: str, key: str, model_dir: Path, convert: Callable[[], Any]) 
     ``key`` stands in the file's name, so other weights make another file; the rename is atomic, so a
     machine that dies half-way leaves nothing that looks like a model.
     """
-    import openvino as ov
+    ov = load_openvino()
 
     path = model_dir / f"{name}-{key[:16]}.xml"
     if path.exists() and path.with_suffix(".bin").exists():
@@ -111,7 +112,7 @@ def bf16_holds(path: Path, batch: Callable[[], NDArray[Any]], threads: int = 0) 
 
     ``batch`` gives the pictures as the model takes them; none at all means no.
     """
-    import openvino as ov
+    ov = load_openvino()
 
     here = (str(_core().get_property("CPU", "FULL_DEVICE_NAME")), str(ov.__version__))
     record = path.with_suffix(".precision.json")

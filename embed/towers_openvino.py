@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import ModelUnavailable
+from core.quiet_openvino import load_openvino
 from core.types import Vectors
 from embed.check_pictures import check_pictures
 from embed.runtime import bf16_holds, compile_model, converted, openvino_precision, run
@@ -94,7 +95,7 @@ def _load(source: Source) -> Any:
 
 def trace(tower: Any, example: NDArray[Any]) -> Any:
     """``openvino.Model`` for any number of rows of the example's shape."""
-    import openvino as ov
+    ov = load_openvino()
     import torch
 
     fast = torch.backends.mha.get_fastpath_enabled()

@@ -15,6 +15,7 @@ import typer
 
 from core.errors import MomentseekError
 from momentseek import __version__
+from momentseek.models import models_app
 
 if TYPE_CHECKING:
     from core.settings import Settings
@@ -34,6 +35,7 @@ media_app = typer.Typer(
     help="List, show and remove what is in the library.", no_args_is_help=True, rich_markup_mode=None
 )
 app.add_typer(media_app, name="media")
+app.add_typer(models_app, name="models")
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="YAML file with settings.", show_default=False)
@@ -268,10 +270,48 @@ def doctor(
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
 ) -> None:
-    """Check that everything needed is there and that catalogue and index agree."""
+    """Check that all is there and well.
+
+    Models, packages, free disk; whether catalogue and index agree; whether originals are where they were."""
     from momentseek.doctor import examine
 
     if not examine(settings_of(config, data_dir), repair):
+        raise typer.Exit(1)
+
+
+@app.command("eval")
+@one_line_errors
+def evaluate_set(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with media, queries and truth.json.")],
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Measure answers on a labelled set.
+
+    Its media go into a scratch library, its queries through the same code as everybody's.
+    """
+    from momentseek.evaluation import evaluate
+
+    evaluate(settings_of(config, None), folder, as_json)
+
+
+@app.command()
+@one_line_errors
+def reindex(
+    leave_behind: Annotated[
+        bool, typer.Option("--leave-behind", help="Switch also when some media cannot be indexed again.")
+    ] = False,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Make the index again with your settings.
+
+    For other models or another sampling. The new index is built beside the old one; searches go on with the old one until it is complete.
+    Interrupt it at any time: the same command goes on.
+    """
+    from momentseek.ingesting import reindex_with_progress
+
+    if not reindex_with_progress(settings_of(config, data_dir), leave_behind):
         raise typer.Exit(1)
 
 
@@ -284,7 +324,10 @@ def demo(
     ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Build a small library from photographs, ask four questions and print the answers beside the truth."""
+    """Build a small library and ask it four questions.
+
+    It is made from photographs whose truth is known; answers are printed beside it.
+    """
     from momentseek.demo import run_demo
 
     if not run_demo((folder or Path("demo-library")).absolute(), config):

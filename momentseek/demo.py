@@ -19,7 +19,7 @@ from core.time import Interval, clock
 from momentseek.engine import Engine
 from momentseek.ingesting import ingest_with_progress
 from momentseek.show import console, name, table, word
-from search.query import Query
+from search.query import Mode, Query
 
 LEAST_IOU = 0.5
 """An answer is right when it covers the truth at least this much (temporal intersection over union)."""
@@ -43,7 +43,8 @@ def run_demo(folder: Path, config: Path | None = None) -> bool:
 
 def ask(engine: Engine, question: Question, picture: Path, truth: Truth) -> bool:
     """Ask one question, print answer and truth, and say whether they agree."""
-    query = Query.of(read_picture(picture), box_xyxy=question.box_xyxy, mode="face" if question.face else None)
+    mode: Mode | None = "face" if question.face else None
+    query = Query.of(read_picture(picture), box_xyxy=question.box_xyxy, mode=mode)
     answer = engine.search(query)
     right = agrees(answer, question, truth)
     typer.echo(f"\n{question.words}\n  momentseek search --image {picture.name}{_options(question)}")

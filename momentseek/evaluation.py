@@ -50,7 +50,9 @@ def read_set(folder: Path) -> list[Asked]:
         truth = json.loads((folder / "truth.json").read_text("utf-8"))
         return [_asked(folder, entry) for entry in truth["queries"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InvalidRequest(f"{folder} is not an evaluation set (truth.json, media, queries): {error}.") from None
+        raise InvalidRequest(
+            f"{folder} is not an evaluation set (truth.json, media, queries): {error}."
+        ) from None
 
 
 def _asked(folder: Path, entry: dict[str, Any]) -> Asked:
@@ -102,8 +104,9 @@ def _print(answers: list[Judged], result: dict[str, Any]) -> None:
             name(one.query), *_first(one), _truth(one),
             ("yes" if first_is_right(one) else "no") if one.expected.stretches else "",
             *(f"{average_precision(one, at):.2f}" if one.expected.stretches else "" for at in (0.5, 0.75)),
-            f"{sum(errors) / len(errors):.2f}" if errors else "", f"{still_recall(one):.2f}" if one.expected.stills else "",
-        )
+            f"{sum(errors) / len(errors):.2f}" if errors else "",
+            f"{still_recall(one):.2f}" if one.expected.stills else "",
+        )  # fmt: skip
     console().print(made)
     for key, value in result.items():
         if key != "queries":
@@ -114,7 +117,8 @@ def _first(judged: Judged) -> tuple[Text, Text]:
     if not judged.segments:
         return Text("nothing"), Text("")
     best = judged.videos[0] if judged.videos else judged.segments[0]
-    return Text(f"{best.media} {best.start_seconds:.2f}-{best.end_seconds:.2f} ({best.score:.0f})"), word(best.confidence)
+    where = f"{best.media} {best.start_seconds:.2f}-{best.end_seconds:.2f} ({best.score:.0f})"
+    return Text(where), word(best.confidence)
 
 
 def _truth(judged: Judged) -> str:

@@ -20,10 +20,12 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from core.settings import Settings
 from core.time import clock
 from ingest.progress import OnProgress, Outcome
 from ingest.progress import Progress as Step
 from momentseek.engine import Engine
+from momentseek.reindex import reindex
 from momentseek.show import console, name, table, word
 
 _ROWS_SHOWN = 40
@@ -44,6 +46,29 @@ def ingest_with_progress(engine: Engine, paths: Sequence[Path], again: bool, as_
     else:
         print_outcomes(outcomes, wall_seconds)
     return sum(not outcome.ok for outcome in outcomes)
+
+
+def reindex_with_progress(settings: Settings, leave_behind: bool) -> bool:
+    """Reindex and report. Returns whether searches use the new index now."""
+    started = time.monotonic()
+    with _bar() as bar:
+        done = reindex(settings, _shower(bar), leave_behind)
+    if done.outcomes:
+        print_outcomes(done.outcomes, time.monotonic() - started)
+    for row in done.left_behind:
+        typer.echo(f"{row.name}: {row.reason or 'its original is not where it was'}")
+    if not done.switched:
+        typer.echo(
+            f"{len(done.left_behind)} media could not be indexed again; searches go on with the old index. "
+            "Bring them back and run this again, or leave them behind with --leave-behind."
+        )
+    elif done.old_kept:
+        typer.echo("Done. Restart the server to use the new index; run this again to remove the old one.")
+    elif not done.outcomes:
+        typer.echo("The index is made with these settings already; there is nothing to do.")
+    else:
+        typer.echo("Done; searches use the new index now.")
+    return done.switched
 
 
 def print_outcomes(outcomes: Sequence[Outcome], wall_seconds: float) -> None:

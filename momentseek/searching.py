@@ -11,8 +11,8 @@ from typing import Any, cast
 
 import typer
 
-from core.boxes import check_box
-from core.errors import InvalidBox, InvalidImage, InvalidRequest
+from core.boxes import parse_box
+from core.errors import InvalidImage, InvalidRequest
 from core.settings import Settings
 from core.types import MediaType
 from momentseek.remote import Server, running_server
@@ -61,18 +61,6 @@ def check_only(only: str | None) -> MediaType | None:
     if only not in (None, "video", "image"):
         raise InvalidRequest(f"--only is {only!r}; it may be video or image.")
     return cast(MediaType | None, only)
-
-
-def parse_box(text: str) -> tuple[float, float, float, float]:
-    """Raises InvalidBox."""
-    try:
-        return check_box([float(part) for part in text.split(",")])
-    except InvalidBox:
-        raise
-    except ValueError:
-        raise InvalidBox(
-            f"--box {text!r} is not four numbers separated by commas, like 0.1,0.2,0.5,0.9."
-        ) from None
 
 
 def ask(settings: Settings, request: SearchRequest) -> dict[str, Any]:

@@ -9,8 +9,7 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from api.deps import LibraryDep, SettingsDep
-from core.boxes import check_box
-from core.errors import InvalidBox
+from core.boxes import parse_box
 from core.pictures import read_picture
 from core.settings import ServerSettings
 from core.types import MediaType
@@ -77,17 +76,6 @@ async def search(
         return library.search(Query.of(picture, reference, box_xyxy, mode, filters)).to_json()
 
     return await run_in_threadpool(run)
-
-
-def parse_box(text: str) -> tuple[float, float, float, float]:
-    """``"0.1,0.2,0.5,0.9"`` to a checked box. Raises InvalidBox."""
-    try:
-        values = [float(part) for part in text.split(",")]
-    except ValueError:
-        raise InvalidBox(
-            f"Box {text!r} is not four numbers separated by commas, like 0.1,0.2,0.5,0.9."
-        ) from None
-    return check_box(values)
 
 
 async def _read_upload(image: UploadFile, settings: ServerSettings) -> bytes:

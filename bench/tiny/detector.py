@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import yaml
 from bench.tiny import YOLO_WEIGHTS
 from bench.tiny.pictures import SIZES_WH
 from bench.tiny.scenes import HELD_OUT_PHOTOS, SHAPES, TRAIN_PHOTOS, Scene, make_scene
+from detect.quiet_ultralytics import load_ultralytics
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,7 @@ def quiet_ultralytics(workdir: Path) -> None:
     """
     folder = workdir / "Ultralytics"
     folder.mkdir(parents=True, exist_ok=True)
-    os.environ.setdefault("YOLO_OFFLINE", "true")
-    os.environ.setdefault("YOLO_CONFIG_DIR", str(workdir))
+    load_ultralytics(workdir)
     from matplotlib import get_data_path
     from ultralytics.utils import USER_CONFIG_DIR
 

