@@ -272,7 +272,8 @@ def doctor(
 ) -> None:
     """Check that all is there and well.
 
-    Models, packages, free disk; whether catalogue and index agree; whether originals are where they were."""
+    Models, packages, free disk; whether catalogue and index agree, and originals are where they were.
+    """
     from momentseek.doctor import examine
 
     if not examine(settings_of(config, data_dir), repair):
