@@ -102,7 +102,9 @@ def install(app: FastAPI) -> None:
 
 def _say(error: Mapping[str, Any]) -> str:
     """One line about the first parameter that is wrong: which, what is needed, what came."""
-    name, needed = str(error["loc"][-1]), str(error["msg"])
+    # A list's item is named by its list: ("body", "image", 0) is the parameter image.
+    names = [part for part in error["loc"] if isinstance(part, str)]
+    name, needed = names[-1] if names else "body", str(error["msg"])
     given = error.get("input")
     shown = f" (given: {given[:100]!r})" if isinstance(given, str) else ""
     return f"{name}: {needed[:1].lower()}{needed[1:]}{shown}."

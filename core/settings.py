@@ -100,9 +100,20 @@ class IndexSettings(_Section):
     null_sample: int = Field(2000, ge=50, le=50_000, description="points sampled to learn what chance is")
 
 
+Thresholds = tuple[float, float, float]
+"""Where low, medium and high confidence begin, in robust deviations above chance."""
+
+
 class SearchSettings(_Section):
-    limit: int = Field(50, ge=1, le=1000, description="segments returned at most")
-    min_confidence: Literal["low", "medium", "high"] = "low"
+    thresholds: Thresholds | None = Field(None, description="for pictures; unset: the model's own")
+    words_thresholds: Thresholds | None = Field(None, description="for words; unset: the model's own")
+
+    @field_validator("thresholds", "words_thresholds")
+    @classmethod
+    def _rise(cls, thresholds: Thresholds | None) -> Thresholds | None:
+        if thresholds is not None and not 0 < thresholds[0] < thresholds[1] < thresholds[2]:
+            raise ValueError("low, medium and high must rise, and be above 0")
+        return thresholds
 
 
 class ServerSettings(_Section):

@@ -131,8 +131,15 @@ def ingest(
 @app.command()
 @one_line_errors
 def search(
+    words: Annotated[
+        str | None, typer.Argument(metavar="[WORDS]", help="What to look for, in words.", show_default=False)
+    ] = None,
     image: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The picture to look for.", show_default=False)
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE", help="The picture to look for (several of the same thing: repeat).",
+            show_default=False,
+        ),
     ] = None,
     media: Annotated[
         str | None,
@@ -148,6 +155,15 @@ def search(
             show_default=False,
         ),
     ] = None,
+    unlike: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE", help="A picture of what is not meant (may be repeated).", show_default=False
+        ),
+    ] = None,
+    words_weight: Annotated[
+        float, typer.Option(min=0, max=1, help="Words beside a picture: 0 the picture alone, 1 the words.")
+    ] = 0.5,
     face: Annotated[bool, typer.Option("--face", help="Look for the person whose face it shows.")] = False,
     only: OnlyOption = None,
     within: Annotated[
@@ -170,13 +186,16 @@ def search(
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
 ) -> None:
-    """Find where a picture, a box of it, or a face appears.
+    """Find where a picture, a box of it, a face or words appear.
 
     momentseek search --image cup.jpg --box 0.2,0.3,0.5,0.8
-    """
-    from momentseek.searching import ask, build_request, print_answer
 
-    request = build_request(image, media, at, box, face, only, within, label, min_confidence, limit)
+    momentseek search "a red cup" (with models that know words: profile default)
+    """
+    from momentseek.searching import Asked, ask, build_request, print_answer
+
+    asked = Asked(words, words_weight, tuple(image or ()), tuple(unlike or ()), media, at, box, face)
+    request = build_request(asked, only, within, label, min_confidence, limit)
     answer = ask(settings_of(config, data_dir), request)
     print_answer(answer, as_json)
 
@@ -307,8 +326,8 @@ def reindex(
 ) -> None:
     """Make the index again with your settings.
 
-    For other models or another sampling. The new index is built beside the old one; searches go on with the old one until it is complete.
-    Interrupt it at any time: the same command goes on.
+    For other models or another sampling. The new index is built beside the old one; searches go on with
+    the old one until it is complete. Interrupt it at any time: the same command goes on.
     """
     from momentseek.ingesting import reindex_with_progress
 

@@ -9,14 +9,10 @@ from core.errors import SettingsError
 from core.settings import Settings
 from detect.detector import RegionDetector
 from embed.embedder import Embedder
-from embed.models import FaceModel
+from embed.models import EmbedderModel, FaceModel
 from ingest.analyze import FaceParts
 from search.chance import Chance, Scale
 from search.searcher import Calibration, FaceSearch, WordSearch
-
-VISUAL_SCALE = Scale(low=4.0, medium=4.8, high=6.3)
-"""In robust deviations above chance. Of pictures that are not in a library, nine in ten stay below about 4.7
-with their best hit (16 photographs and 64 random boxes against 47 s of footage)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +38,18 @@ def visual_part(settings: Settings) -> VisualPart:
         from embed.embedders.mobilenet import MobileNetEmbedder
 
         packaged = MobileNetEmbedder(settings.model_dir, settings.embedder.precision)
-        return VisualPart(packaged, Calibration(Chance(*packaged.model.chance), VISUAL_SCALE), None)
+        return VisualPart(packaged, _pictures(packaged.model, settings), None)
     from embed.embedders.openclip import OpenClipEmbedder
 
     embedder = OpenClipEmbedder.from_settings(settings.embedder, settings.model_dir, settings.models)
-    return VisualPart(
-        embedder,
-        Calibration(Chance(*embedder.model.chance), VISUAL_SCALE),
-        WordSearch(embedder, Calibration(Chance(*embedder.model.words_chance), VISUAL_SCALE)),
-    )
+    model = embedder.model
+    scale = Scale(*(settings.search.words_thresholds or model.words_thresholds))
+    words = WordSearch(embedder, Calibration(Chance(*model.words_chance), scale))
+    return VisualPart(embedder, _pictures(model, settings), words)
+
+
+def _pictures(model: EmbedderModel, settings: Settings) -> Calibration:
+    return Calibration(Chance(*model.chance), Scale(*(settings.search.thresholds or model.thresholds)))
 
 
 def region_detector(settings: Settings) -> RegionDetector:

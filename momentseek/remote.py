@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,9 @@ class Server:
     def __init__(self, url: str):
         self.url = url
 
-    def post(self, path: str, fields: Mapping[str, Any], files: Mapping[str, Any] | None = None) -> Any:
+    def post(
+        self, path: str, fields: Mapping[str, Any], files: Sequence[tuple[str, Any]] | None = None
+    ) -> Any:
         """The JSON of the answer. Raises what the server reports as our own errors."""
         # An empty files= would make httpx send an urlencoded form, which the API takes as well.
         try:

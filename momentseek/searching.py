@@ -7,10 +7,11 @@ import math
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import typer
 
+from core.answer import CONFIDENCES, Confidence
 from core.boxes import parse_box
 from core.errors import InvalidImage, InvalidRequest
 from core.settings import Settings
@@ -19,40 +20,63 @@ from momentseek.remote import Server, running_server
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What is looked for, as it stands on the command line."""
+
+    words: str | None
+    words_weight: float
+    images: tuple[Path, ...]
+    unlike: tuple[Path, ...]
+    media: str | None
+    at: float | None
+    box: str | None
+    face: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SearchRequest:
     """The command line, checked."""
 
-    image: Path | None
+    words: str | None
+    words_weight: float
+    images: tuple[Path, ...]
+    unlike: tuple[Path, ...]
     media: str | None
     at_seconds: float
     box_xyxy: tuple[float, float, float, float] | None
-    mode: str | None
+    mode: Literal["face"] | None
     only: MediaType | None
     within: tuple[str, ...]
     labels: tuple[str, ...]
-    min_confidence: str
+    min_confidence: Confidence
     limit: int
 
 
 def build_request(
-    image: Path | None, media: str | None, at: float | None, box: str | None, face: bool, only: str | None,
-    within: list[str] | None, label: list[str] | None, min_confidence: str, limit: int,
+    asked: Asked, only: str | None, within: list[str] | None, label: list[str] | None, min_confidence: str,
+    limit: int,
 ) -> SearchRequest:
     """Raises InvalidRequest and its kin, before anything heavy is loaded."""
-    if (image is None) == (media is None):
-        raise InvalidRequest("Give either --image FILE or --media ID (with --at SECONDS).")
-    if image is not None and not image.is_file():
-        raise InvalidImage(f"There is no picture at {image}.")
-    if at is not None and media is None:
+    if asked.images and asked.media is not None:
+        raise InvalidRequest("Give either --image FILE or --media ID (with --at SECONDS), not both.")
+    if not asked.images and asked.media is None and not asked.words:
+        raise InvalidRequest("Give --image FILE, or --media ID (with --at SECONDS), or words.")
+    for picture in (*asked.images, *asked.unlike):
+        if not picture.is_file():
+            raise InvalidImage(f"There is no picture at {picture}.")
+    if asked.at is not None and asked.media is None:
         raise InvalidRequest("--at says when in a media file: give --media ID with it.")
-    if at is not None and not 0 <= at < math.inf:
-        raise InvalidRequest(f"--at is {at:g}; times are seconds from 0 on.")
+    if asked.at is not None and not 0 <= asked.at < math.inf:
+        raise InvalidRequest(f"--at is {asked.at:g}; times are seconds from 0 on.")
+    if asked.box is not None and len(asked.images) != 1 and asked.media is None:
+        raise InvalidRequest(f"--box goes with one picture; {len(asked.images)} were given.")
     media_type = check_only(only)
-    if min_confidence not in ("low", "medium", "high"):
+    if min_confidence not in CONFIDENCES:
         raise InvalidRequest(f"--min-confidence is {min_confidence!r}; it may be low, medium or high.")
     return SearchRequest(
-        image, media, at or 0.0, None if box is None else parse_box(box), "face" if face else None,
-        media_type, tuple(within or ()), tuple(label or ()), min_confidence, limit,
+        asked.words, asked.words_weight, asked.images, asked.unlike, asked.media, asked.at or 0.0,
+        None if asked.box is None else parse_box(asked.box), "face" if asked.face else None, media_type,
+        tuple(within or ()), tuple(label or ()), min_confidence, limit,
     )  # fmt: skip
 
 
@@ -71,15 +95,19 @@ def ask(settings: Settings, request: SearchRequest) -> dict[str, Any]:
 
 def _ask_server(server: Server, request: SearchRequest) -> dict[str, Any]:
     fields: dict[str, Any] = {
+        "words": request.words, "words_weight": request.words_weight if request.words else None,
         "media_id": request.media, "at_seconds": request.at_seconds if request.media else None,
         "box": ",".join(map(str, request.box_xyxy)) if request.box_xyxy else None, "mode": request.mode,
         "only": request.only, "in_media": list(request.within) or None, "label": list(request.labels) or None,
         "min_confidence": request.min_confidence, "limit": request.limit,
     }
     with ExitStack() as stack:
-        files = {"image": stack.enter_context(request.image.open("rb"))} if request.image else None
+        files = [
+            (name, stack.enter_context(path.open("rb")))
+            for name, paths in (("image", request.images), ("unlike", request.unlike)) for path in paths
+        ]
         answer: dict[str, Any] = server.post(
-            "/v1/search", {key: value for key, value in fields.items() if value is not None}, files
+            "/v1/search", {key: value for key, value in fields.items() if value is not None}, files or None
         )
     return answer
 
@@ -87,14 +115,14 @@ def _ask_server(server: Server, request: SearchRequest) -> dict[str, Any]:
 def _ask_engine(settings: Settings, request: SearchRequest) -> dict[str, Any]:
     from core.pictures import read_picture
     from momentseek.engine import Engine
-    from search.query import Filters, Query, Reference
+    from search.query import Example, Filters, Query, Reference
 
-    image = read_picture(request.image) if request.image else None
-    filters = Filters(
-        request.only, request.within, request.labels, request.min_confidence, request.limit  # type: ignore[arg-type]
-    )
-    reference = Reference(request.media, request.at_seconds) if request.media else None
-    query = Query.of(image, reference, request.box_xyxy, request.mode, filters)  # type: ignore[arg-type]
+    examples = [Example(read_picture(path), None, request.box_xyxy) for path in request.images]
+    if request.media:
+        examples.append(Example(None, Reference(request.media, request.at_seconds), request.box_xyxy))
+    unlike = tuple(Example(read_picture(path)) for path in request.unlike)
+    filters = Filters(request.only, request.within, request.labels, request.min_confidence, request.limit)
+    query = Query(tuple(examples), request.words, request.words_weight, unlike, request.mode, filters)
     with Engine.of_existing(settings) as engine:
         return engine.search(query).to_json()
 

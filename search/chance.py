@@ -7,17 +7,31 @@ sample, in robust standard deviations (median and median absolute deviation, Rou
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.answer import CONFIDENCES, Confidence
+from core.answer import Confidence
+from core.types import Kind
 
 _MAD_TO_SIGMA = 1.4826
 _PRIOR_WEIGHT = 50.0
 """The model's prior counts as this many sampled points: it carries a library of a few pictures and is
 forgotten by one of hours."""
+
+_NARROWEST, _WIDEST = 0.5, 1.5
+"""Bounds of the deviation, in the prior's. Where everything looks alike a hair's breadth must not look like
+proof; and where what is looked for makes up half of the sample, its own likeness must not count as chance."""
+
+_POOL_WEIGHT = 200.0
+"""What all kinds of vectors show together counts as this many points of each: in a small library kinds then
+compete by likeness, in a large one each by its own chance."""
+
+
+_Deviation = TypeVar("_Deviation", float, NDArray[np.floating])
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +48,18 @@ class Chance:
         return self.centre + z * self.deviation
 
     @classmethod
-    def learn(cls, cosines: NDArray[np.float32], prior: Chance) -> Chance:
-        """From the query's cosines to the sample, shape (n,), and what the model's makers know."""
+    def learn(cls, cosines: NDArray[np.float32], prior: Chance, weight: float = _PRIOR_WEIGHT) -> Chance:
+        """From the query's cosines to the sample, shape (n,), and what was known before, which counts as
+        ``weight`` points."""
         n = len(cosines)
         if n == 0:
             return prior
         centre = float(np.median(cosines))
         deviation = float(np.median(np.abs(cosines - centre))) * _MAD_TO_SIGMA
-        share = n / (n + _PRIOR_WEIGHT)
+        share = n / (n + weight)
         mixed_centre = share * centre + (1 - share) * prior.centre
         mixed_deviation = share * deviation + (1 - share) * prior.deviation
-        # A library in which everything looks alike must not make a hair's breadth look like proof.
-        return cls(mixed_centre, max(mixed_deviation, prior.deviation / 2))
+        return cls(mixed_centre, _bounded(mixed_deviation, prior))
 
 
 def z_of_each(
@@ -59,11 +73,22 @@ def z_of_each(
     centre = np.median(cosines, axis=1)
     deviation = np.median(np.abs(cosines - centre[:, None]), axis=1) * _MAD_TO_SIGMA
     share = cosines.shape[1] / (cosines.shape[1] + _PRIOR_WEIGHT)
-    mixed = np.maximum(share * deviation + (1 - share) * prior.deviation, prior.deviation / 2)
+    mixed = _bounded(share * deviation + (1 - share) * prior.deviation, prior)
     z: NDArray[np.float32] = ((scores - share * centre - (1 - share) * prior.centre) / mixed).astype(
         np.float32
     )
     return z
+
+
+def _bounded(deviation: _Deviation, prior: Chance) -> _Deviation:
+    bounded: _Deviation = np.clip(deviation, _NARROWEST * prior.deviation, _WIDEST * prior.deviation)
+    return bounded
+
+
+def learn_by_kind(cosines: Mapping[Kind, NDArray[np.float32]], prior: Chance) -> dict[Kind, Chance]:
+    """Chance per kind of vector from the query's cosines to the sample of each, shapes (n_kind,)."""
+    together = Chance.learn(np.concatenate([np.zeros(0, np.float32), *cosines.values()]), prior)
+    return {kind: Chance.learn(own, together, _POOL_WEIGHT) for kind, own in cosines.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +119,3 @@ class Scale:
     def threshold(self, least: Confidence) -> float:
         return {"low": self.low, "medium": self.medium, "high": self.high}[least]
 
-
-def at_least(confidence: Confidence, least: Confidence) -> bool:
-    return CONFIDENCES.index(confidence) >= CONFIDENCES.index(least)

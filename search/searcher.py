@@ -17,7 +17,7 @@ from core.record import Points, VectorName
 from core.types import Image, Kind, Vectors
 from embed.embedder import Embedder, FaceEmbedder
 from index.store import VectorStore, Where
-from search.chance import Chance, Scale, z_of_each
+from search.chance import Chance, Scale, learn_by_kind, z_of_each
 from search.describe import (
     FindsFaces,
     ReadsWords,
@@ -31,7 +31,7 @@ from search.query import Box, Example, Mode, Query, Reference
 from search.segments import Growth, best_per_time, grow
 
 _KINDS: dict[Mode, tuple[Kind, ...]] = {
-    "scene": ("frame", "tile"),
+    "scene": ("frame", "region", "tile"),
     "object": ("frame", "region", "tile"),
     "face": ("face",),
 }
@@ -41,8 +41,10 @@ _FIRST_LOOK = 1000
 _SECOND_LOOK = 20_000
 """Hits of the second round, all from the candidates: their curves."""
 
-_DOUBTED = 1000
-"""Hits whose own resemblances are looked at."""
+_DOUBTED, _DOUBT_NEEDS = 1000, 500
+"""Hits whose own resemblances are looked at, and sampled points without which that says too little."""
+
+_NONE = np.zeros((0, 0), np.float32)
 
 _SAMPLE_SECONDS = 10.0
 """How long a sample of the library stands for it."""
@@ -177,35 +179,36 @@ class Searcher:
         """Every hit that may be part of a segment, and its z."""
         kinds = _KINDS[query.kind]
         name: VectorName = "face" if query.kind == "face" else "visual"
-        chance = {kind: self._chance(name, like, kind, calibration) for kind in kinds}
+        chance = self._chance(name, like, kinds, calibration)
         where = _where(query, kinds)
         least = calibration.scale.threshold(query.filters.min_confidence)
         floor = min(one.cosine(least * self._growth.share) for one in chance.values())
         first = self._best(name, like, unlike, where, _FIRST_LOOK, floor)
         z = _z(first, chance)
         candidates = sorted({first.media_id[row] for row in np.flatnonzero(z >= least)})
-        if len(first) < _FIRST_LOOK or not candidates:
-            return first, self._doubted(name, first, z, calibration)
-        within = replace(where, media_ids=tuple(candidates))
-        hits = self._best(name, like, unlike, within, _SECOND_LOOK, floor)
-        return hits, self._doubted(name, hits, _z(hits, chance), calibration)
+        hits = first
+        if len(first) >= _FIRST_LOOK and candidates:
+            within = replace(where, media_ids=tuple(candidates))
+            hits = self._best(name, like, unlike, within, _SECOND_LOOK, floor)
+            z = _z(hits, chance)
+        # What pictures resemble says nothing about how near words come to them.
+        doubtful = calibration.learns and not query.words
+        return hits, self._doubted(name, hits, z, calibration.prior) if doubtful else z
 
     def _doubted(
-        self, name: VectorName, hits: Points, z: NDArray[np.float32], calibration: Calibration
+        self, name: VectorName, hits: Points, z: NDArray[np.float32], prior: Chance
     ) -> NDArray[np.float32]:
         """Scores after the other side was asked as well: some things in a library resemble anything (a
         plain wall, a crowd), so a hit must also stand out of what *it* resembles by chance."""
-        if not calibration.learns or not len(hits):
+        sample = np.concatenate([self._samples.get(name, kind) for kind in sorted(set(hits.kind))] or [_NONE])
+        if len(sample) < _DOUBT_NEEDS:
             return z
         rows = np.argsort(-z, kind="stable")[:_DOUBTED]
         stored = self._store.get([hits.id[row] for row in rows], name)
         at = {point: row for row, point in enumerate(hits.id)}
+        mine = np.array([at[point] for point in stored.id], np.intp)
         checked = z.copy()
-        for kind in set(stored.kind):
-            own = np.flatnonzero(np.array(stored.kind) == kind)
-            mine = np.array([at[stored.id[row]] for row in own])
-            cosines = stored.vectors[own] @ self._samples.get(name, kind).T
-            checked[mine] = np.minimum(z[mine], z_of_each(cosines, hits.score[mine], calibration.prior))
+        checked[mine] = np.minimum(z[mine], z_of_each(stored.vectors @ sample.T, hits.score[mine], prior))
         return checked
 
     def _best(
@@ -221,13 +224,15 @@ class Searcher:
             seen.setdefault(found.id[row], int(row))
         return found[np.array(list(seen.values()), np.intp)]
 
-    def _chance(self, name: VectorName, vectors: Vectors, kind: Kind, calibration: Calibration) -> Chance:
+    def _chance(
+        self, name: VectorName, vectors: Vectors, kinds: Sequence[Kind], calibration: Calibration
+    ) -> dict[Kind, Chance]:
         if not calibration.learns:
-            return calibration.prior
-        sample = self._samples.get(name, kind)
-        if not len(sample):
-            return calibration.prior
-        return Chance.learn((sample @ vectors.T).max(axis=1), calibration.prior)
+            return dict.fromkeys(kinds, calibration.prior)
+        samples = {kind: self._samples.get(name, kind) for kind in kinds}
+        cosines = {kind: (own @ vectors.T).max(axis=1) for kind, own in samples.items() if len(own)}
+        learned = learn_by_kind(cosines, calibration.prior)
+        return {kind: learned.get(kind, calibration.prior) for kind in kinds}
 
     def _segments(
         self, query: Query, hits: Points, z: NDArray[np.float32], scale: Scale

@@ -10,10 +10,11 @@ from starlette.concurrency import run_in_threadpool
 
 from api.deps import LibraryDep, SettingsDep
 from core.boxes import parse_box
+from core.errors import InvalidRequest
 from core.pictures import read_picture
 from core.settings import ServerSettings
 from core.types import MediaType
-from search.query import Filters, Mode, Query, Reference
+from search.query import Example, Filters, Mode, Query, Reference
 
 router = APIRouter(tags=["search"])
 
@@ -49,7 +50,17 @@ async def search(
     library: LibraryDep,
     settings: SettingsDep,
     image: Annotated[
-        UploadFile | None, File(description="JPEG, PNG, WebP, AVIF, HEIC or GIF (first frame)")
+        list[UploadFile] | None,
+        File(description="JPEG, PNG, WebP, AVIF, HEIC or GIF (first frame); repeat it for more of the same"),
+    ] = None,
+    words: Annotated[
+        str | None, Form(description="alone, or beside pictures; needs models that know words")
+    ] = None,
+    words_weight: Annotated[
+        float, Form(ge=0, le=1, description="words beside pictures: 0 the pictures alone, 1 the words")
+    ] = 0.5,
+    unlike: Annotated[
+        list[UploadFile] | None, File(description="pictures of what is not meant")
     ] = None,
     media_id: Annotated[str | None, Form(description="search by a moment of the library instead")] = None,
     at_seconds: Annotated[
@@ -65,15 +76,27 @@ async def search(
     min_confidence: Annotated[Literal["low", "medium", "high"], Form()] = "low",
     limit: Annotated[int, Form(ge=1, le=1000)] = 50,
 ) -> dict[str, Any]:
-    """Give `image`, or `media_id` with `at_seconds`. No segments is an answer, too: nothing matches."""
-    data = await _read_upload(image, settings) if image is not None else None
+    """Give `image`, or `media_id` with `at_seconds`, or `words`.
+
+    No segments is an answer, too: nothing matches. `box` goes with one picture. With `unlike`, whatever is
+    nearer to one of those pictures is left out.
+    """
+    like = [await _read_upload(one, settings) for one in image or ()]
+    against = [await _read_upload(one, settings) for one in unlike or ()]
     filters = Filters(only, tuple(in_media or ()), tuple(label or ()), min_confidence, limit)
     box_xyxy = None if box is None else parse_box(box)
+    if box_xyxy is not None and len(like) + (media_id is not None) != 1:
+        raise InvalidRequest("box goes with one picture: one image, or one media_id.")
+    if like and media_id is not None:
+        raise InvalidRequest("Give either image or media_id, not both.")
 
     def run() -> dict[str, Any]:
-        picture = read_picture(data) if data is not None else None
-        reference = Reference(media_id, at_seconds) if media_id is not None else None
-        return library.search(Query.of(picture, reference, box_xyxy, mode, filters)).to_json()
+        examples = [Example(read_picture(data), None, box_xyxy) for data in like]
+        if media_id is not None:
+            examples.append(Example(None, Reference(media_id, at_seconds), box_xyxy))
+        negatives = tuple(Example(read_picture(data)) for data in against)
+        query = Query(tuple(examples), words, words_weight, negatives, mode, filters)
+        return library.search(query).to_json()
 
     return await run_in_threadpool(run)
 

@@ -155,7 +155,7 @@ def test_search_refuses_pictures_that_are_none(library: Library, tmp_path: Path)
     assert "not a picture" in refused("search", "--image", tmp_path / "empty.jpg", *where)
     assert "There is no picture" in refused("search", "--image", tmp_path / "gone.jpg", *where)
     assert "There is no picture" in refused("search", "--image", tmp_path, *where)
-    assert "either" in refused("search", *where)
+    assert "Give --image" in refused("search", *where)
     for at in ("-1", "nan", "inf"):
         assert "--at" in refused("search", "--media", library.ids["cup.webp"], f"--at={at}", *where)
 
