@@ -28,6 +28,9 @@ BACKGROUNDS = ("china",)
 ELSEWHERE = ("flower", "chelsea")
 """What the things of a question lie on: the thing has to be found, not the place."""
 
+LEAN = 0.3
+"""Things stand upright, more or less (radians): a square on its corner is a diamond to the tiny models."""
+
 SIZE_WH = (320, 320)
 THINGS_SHOWN = tuple(
     (colour, SHAPES[(row + step) % len(SHAPES)])
@@ -75,9 +78,9 @@ def question(thing: Thing, rng: np.random.Generator) -> tuple[Image, tuple[float
     side = rng.uniform(0.3, 0.42)
     x, y = rng.uniform(0.03, 0.08), rng.uniform(0.1, 0.5)
     box = (x, y, x + side, y + side)
-    image = draw(background(rng, SIZE_WH, ELSEWHERE), shape, colour, box, rng.uniform(0, 6.28), rng)
+    image = draw(background(rng, SIZE_WH, ELSEWHERE), shape, colour, box, rng.uniform(-LEAN, LEAN), rng)
     beside = (0.6, 0.55, 0.92, 0.87)
-    image = draw(image, other_shape, other_colour, beside, rng.uniform(0, 6.28), rng)
+    image = draw(image, other_shape, other_colour, beside, rng.uniform(-LEAN, LEAN), rng)
     return like_a_camera(rng, image), box
 
 
@@ -86,7 +89,7 @@ def _picture(thing: Thing, rng: np.random.Generator) -> Image:
     side = rng.uniform(0.35, 0.5)
     x, y = rng.uniform(0.05, 0.9 - side, 2)
     photo = background(rng, SIZE_WH, BACKGROUNDS)
-    image = draw(photo, shape, colour, (x, y, x + side, y + side), rng.uniform(0, 6.28), rng)
+    image = draw(photo, shape, colour, (x, y, x + side, y + side), rng.uniform(-LEAN, LEAN), rng)
     return like_a_camera(rng, image)
 
 
@@ -108,7 +111,7 @@ def _moving(thing: Thing, rng: np.random.Generator) -> Iterator[Image]:
     """The thing on its way across a photograph."""
     colour, shape = thing
     photo = background(rng, SIZE_WH, BACKGROUNDS)
-    side, angle = rng.uniform(0.35, 0.45), rng.uniform(0, 6.28)
+    side, angle = rng.uniform(0.35, 0.45), rng.uniform(-LEAN, LEAN)
     start, end = rng.uniform(0.05, 0.9 - side, (2, 2))
     paint = int(rng.integers(2**32))
     for step in np.linspace(0, 1, int(SECONDS_PER_THING * FPS)):

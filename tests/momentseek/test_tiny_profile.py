@@ -23,8 +23,9 @@ pytestmark = pytest.mark.skipif(
 )
 
 LEAST_RECALL = {"words": 0.9, "box": 0.9, "picture": 0.9}
-"""Of ten things each. Measured over three libraries and two sets of questions: words 0.90, boxes 0.98,
-pictures 0.97; what is missed is a square or a star that stands askew."""
+"""Of ten things each. Measured over three libraries and two sets of questions: words 0.93, boxes 0.98,
+pictures 0.97. What words miss is a thing whose colour another whole frame has as well: at 64 px the tiny
+model does not see what shape it is there."""
 DETECTOR = {
     "model": str(YOLO_WEIGHTS), "trust_local_pickle": True,
     # Flat shapes are made of one another: the tip of a star is a triangle, a tile's half of one a square. So
@@ -112,10 +113,14 @@ def test_words_bend_a_picture(engine: Engine, places: list[Place]) -> None:
     assert is_first(engine.search(Query(example, "a purple ring", words_weight=1.0)), said)
 
 
-def test_a_label_filter_leaves_other_things_out(engine: Engine) -> None:
-    answer = engine.search(Query(words="a green triangle", filters=Filters(labels=("triangle",))))
-    assert answer.segments and all(segment.label == "triangle" for segment in answer.segments)
-    assert not engine.search(Query(words="a blue star", filters=Filters(labels=("zebra",)))).segments
+def test_a_label_filter_leaves_other_things_out(engine: Engine, places: list[Place]) -> None:
+    labels = set()
+    for place in places:
+        words = "a " + " ".join(place.thing)
+        answer = engine.search(Query(words=words, filters=Filters(labels=("triangle",))))
+        labels |= {segment.label for segment in answer.segments}
+        assert not engine.search(Query(words=words, filters=Filters(labels=("zebra",)))).segments
+    assert labels == {"triangle"}
 
 
 def test_words_have_no_face(engine: Engine) -> None:
