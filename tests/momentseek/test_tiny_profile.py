@@ -22,15 +22,16 @@ pytestmark = pytest.mark.skipif(
     reason="needs the extra 'models'",
 )
 
-LEAST_RECALL = {"words": 0.9, "box": 0.9, "picture": 0.9}
-"""Of ten things each. Measured over three libraries and two sets of questions: words 0.93, boxes 0.98,
-pictures 0.97. What words miss is a thing whose colour another whole frame has as well: at 64 px the tiny
-model does not see what shape it is there."""
+LEAST_RECALL = 0.95
+"""Of ten things each. Measured over three libraries and two sets of questions: 1.00 for words, boxes and
+pictures."""
+
 DETECTOR = {
     "model": str(YOLO_WEIGHTS), "trust_local_pickle": True,
     # Flat shapes are made of one another: the tip of a star is a triangle, a tile's half of one a square. So
-    # whole things alone are looked at; on photographs parts and tiles help.
-    "proposal_score": 0.15, "tiles": False,
+    # whole things alone are looked at; on photographs parts and tiles help. Many proposals make up for a small
+    # detector: with a score of 0.15 instead of 0.05 one word in fifteen is missed.
+    "proposal_score": 0.05, "tiles": False,
 }  # fmt: skip
 
 
@@ -94,7 +95,7 @@ def recall_at_1(engine: Engine, places: list[Place], kind: str) -> float:
 
 @pytest.mark.parametrize("kind", ["words", "box", "picture"])
 def test_recall_at_1(engine: Engine, places: list[Place], kind: str) -> None:
-    assert recall_at_1(engine, places, kind) >= LEAST_RECALL[kind]
+    assert recall_at_1(engine, places, kind) >= LEAST_RECALL
 
 
 def test_words_say_where(engine: Engine, places: list[Place]) -> None:
