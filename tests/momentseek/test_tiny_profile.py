@@ -29,8 +29,8 @@ pictures."""
 DETECTOR = {
     "model": str(YOLO_WEIGHTS), "trust_local_pickle": True,
     # Flat shapes are made of one another: the tip of a star is a triangle, a tile's half of one a square. So
-    # whole things alone are looked at; on photographs parts and tiles help. Many proposals make up for a small
-    # detector: with a score of 0.15 instead of 0.05 one word in fifteen is missed.
+    # whole things alone are looked at; on photographs parts and tiles help. Many proposals make up for a
+    # small detector: with a score of 0.15 instead of 0.05 one word in fifteen is missed.
     "proposal_score": 0.05, "tiles": False,
 }  # fmt: skip
 
