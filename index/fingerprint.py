@@ -51,13 +51,24 @@ def differences(active: Fingerprint, wanted: Fingerprint) -> list[tuple[str, str
 
 def check(active: Fingerprint, wanted: Fingerprint, way_out: str) -> None:
     """Raises FingerprintMismatch that names both sides and ends with ``way_out``, a sentence."""
-    found = differences(active, wanted)
+    found = _without_details(differences(active, wanted))
     if found:
         made_with = ", ".join(f"{name} {ours or 'none'}" for name, ours, _ in found)
         asks_for = ", ".join(f"{name} {theirs or 'none'}" for name, _, theirs in found)
         raise FingerprintMismatch(
             f"The index was made with {made_with}, but the settings ask for {asks_for}. {way_out}"
         )
+
+
+def _without_details(
+    found: list[tuple[str, str | None, str | None]],
+) -> list[tuple[str, str | None, str | None]]:
+    """Where another model is asked for, its name says it: nobody reads the rest of its group."""
+    renamed = {part.removesuffix("name") for part, *_ in found if part.endswith(".name")}
+    return [
+        entry for entry in found
+        if entry[0].endswith(".name") or not any(entry[0].startswith(group) for group in renamed)
+    ]
 
 
 def _flat(fingerprint: Fingerprint) -> dict[str, str]:

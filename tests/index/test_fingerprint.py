@@ -40,3 +40,13 @@ def test_both_sides_and_the_way_out_are_named() -> None:
         "The index was made with detector.name none, embedder.name mobilenet, but the settings ask for "
         "detector.name yolo, embedder.name vit. Start a new library with --data-dir."
     )
+
+
+def test_another_model_is_said_by_its_name_alone() -> None:
+    ours = Fingerprint.of(embedder={"name": "a", "weights": "1"}, sampling={"rate": "2"})
+    theirs = Fingerprint.of(embedder={"name": "b", "weights": "9"}, sampling={"rate": "1"})
+    with pytest.raises(FingerprintMismatch) as refused:
+        check(ours, theirs, "Way out.")
+    said = str(refused.value)
+    assert "embedder.name a" in said and "embedder.name b" in said and "sampling.rate" in said
+    assert "weights" not in said
