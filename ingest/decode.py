@@ -123,12 +123,14 @@ class Decoder:
 
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")
-        self._pipe, theirs = context.Pipe(duplex=True)
+        ours, theirs = context.Pipe(duplex=True)
         arguments = (theirs, self._decode, self._ingest)
-        self._process = context.Process(target=_serve, args=arguments, name="momentseek-decode", daemon=True)
+        process = context.Process(target=_serve, args=arguments, name="momentseek-decode", daemon=True)
         try:
             with _without_interrupts():
-                self._process.start()
+                process.start()
+                # Ours only once it runs: Ctrl-C a moment earlier would have us end what never started.
+                self._process, self._pipe = process, ours
         finally:
             theirs.close()
 
