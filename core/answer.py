@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -13,11 +14,20 @@ CONFIDENCES: tuple[Confidence, ...] = ("low", "medium", "high")
 
 
 @dataclass(frozen=True, slots=True)
+class BoxAt:
+    """Where the thing is at one moment."""
+
+    seconds: float
+    box_xyxy: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Segment:
     """One stretch of one media file in which the thing appears; half-open, both times 0 for a still.
 
     ``score`` in [0, 100]; ``best_seconds`` is the sampled time that matched best and ``box_xyxy`` where
-    in that frame, normalised (None for the whole frame).
+    in that frame, normalised (None for the whole frame). ``path`` is the box over time, in order (empty
+    where whole frames matched); ``refined`` says that frames around start and end were looked at.
     """
 
     media_id: str
@@ -31,31 +41,52 @@ class Segment:
     box_xyxy: tuple[float, float, float, float] | None
     evidence: Evidence
     label: str | None = None
+    path: tuple[BoxAt, ...] = ()
+    refined: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """All that one media file has to say: its best score and how many moments it has."""
+
+    media_id: str
+    media: str
+    media_type: MediaType
+    score: float
+    confidence: Confidence
+    segment_count: int
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
+    """One page of an answer; ``message`` speaks of all of it. ``query_id`` is the handle for more pages,
+    curves and feedback. ``groups`` are the media of this page where they were asked for; ``segments`` then
+    stand in their order."""
+
     query_id: str
     message: str
     segments: tuple[Segment, ...] = ()
     next_page_token: str | None = None
+    groups: tuple[Group, ...] | None = None
     timings_ms: dict[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "segments": [asdict(segment) for segment in self.segments]}
 
 
-def say_how_many(segments: tuple[Segment, ...]) -> str:
-    """One plain sentence about an answer.
+def say_how_many(places: Sequence[tuple[str, MediaType]]) -> str:
+    """One plain sentence about an answer, from media id and type of everything in it.
 
-    >>> say_how_many(())
+    >>> say_how_many([])
     'Nothing in the library matches.'
+    >>> say_how_many([("a", "video"), ("a", "video"), ("b", "image")])
+    '2 moments in 1 video and 1 still'
     """
-    if not segments:
+    if not places:
         return "Nothing in the library matches."
-    moments = sum(segment.media_type == "video" for segment in segments)
-    videos = len({segment.media_id for segment in segments if segment.media_type == "video"})
-    stills = sum(segment.media_type == "image" for segment in segments)
+    moments = sum(media_type == "video" for _, media_type in places)
+    videos = len({media_id for media_id, media_type in places if media_type == "video"})
+    stills = len(places) - moments
     parts = []
     if moments:
         parts.append(f"{_count(moments, 'moment')} in {_count(videos, 'video')}")

@@ -8,6 +8,7 @@
     │   ├── InvalidImage                   a query picture that cannot be read
     │   └── TimeOutOfRange                 a time past the end of its media
     ├── NotFound (LookupError)             an id that the library does not have     HTTP 404
+    │   └── QueryForgotten                 a query handle or page token of long ago
     ├── MediaError                         one file cannot be used; the batch goes on
     │   ├── MediaBroken                    damaged, truncated, not media            status failed
     │   │   └── DecoderCrashed             twice: the file is put into quarantine
@@ -53,6 +54,10 @@ class TimeOutOfRange(InvalidRequest):
 
 class NotFound(MomentseekError, LookupError):
     code = "resource_not_exist"
+
+
+class QueryForgotten(NotFound):
+    code = "query_forgotten"
 
 
 class MediaError(MomentseekError):

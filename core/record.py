@@ -16,6 +16,10 @@ from core.types import Kind, MediaType, Vectors
 
 VectorName = Literal["visual", "face"]
 
+LONGEST_RUN_SECONDS = 10.0
+"""A point stands for no more samples than fit in this: whoever looks for what was there at a time need hardly
+look further back."""
+
 _NAMESPACE = uuid.UUID("5b0a3a3e-6f0f-5c52-9b39-6d6f6d656e74")
 
 

@@ -11,8 +11,8 @@ from detect.detector import RegionDetector
 from embed.embedder import Embedder
 from embed.models import EmbedderModel, FaceModel
 from ingest.analyze import FaceParts
-from search.chance import Chance, Scale
-from search.searcher import Calibration, FaceSearch, WordSearch
+from search.chance import Calibration, Chance, Scale
+from search.describe import FaceSearch, WordSearch
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,6 +116,21 @@ class Scale:
             return "medium"
         return "low" if z >= self.low else None
 
-    def threshold(self, least: Confidence) -> float:
-        return {"low": self.low, "medium": self.medium, "high": self.high}[least]
+    @property
+    def levels(self) -> dict[Confidence, float]:
+        """The least z of each word."""
+        return {"low": self.low, "medium": self.medium, "high": self.high}
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Per kind of vector: the model's prior of chance, and where the words begin.
+
+    ``learns`` is False where the prior is all there is: who is the same person does not depend on who
+    else is in the library.
+    """
+
+    prior: Chance
+    scale: Scale
+    learns: bool = True
 

@@ -1,16 +1,31 @@
-"""From a query's picture to query vectors."""
+"""From a query to query vectors."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
-from core.boxes import WHOLE, Boxes, area, expand, to_pixels
+from core.boxes import WHOLE, Boxes, area, expand, iou, to_pixels
 from core.errors import InvalidRequest
-from core.types import Faces, Image, Vectors
+from core.record import LONGEST_RUN_SECONDS, VectorName
+from core.types import Faces, Image, Kind, Vectors
 from embed.embedder import Embedder, FaceEmbedder
+from index.store import VectorStore, Where
+from search.chance import Calibration
+from search.evidence import Wanted
+from search.query import Box, Example, Mode, Query, Reference
+
+KINDS: dict[Mode, tuple[Kind, ...]] = {
+    "scene": ("frame", "region", "tile"),
+    "object": ("frame", "region", "tile"),
+    "face": ("face",),
+}
+
+_SAME_BOX = 0.9
+"""IoU from which a box is one that the index has."""
 
 MARGINS = (0.0, 0.25, 0.6)
 """Shares by which a box is grown on every side: a thing is found with more or less of what is around it."""
@@ -93,3 +108,118 @@ def describe_face(
         raise InvalidRequest(f"No face was found {where}; search without --face to look for the whole of it.")
     foremost = (np.sqrt(area(faces.box_xyxy)) * faces.score).argmax()
     return embedder.describe(image, faces[np.array([foremost])])
+
+
+@dataclass(frozen=True, slots=True)
+class FaceSearch:
+    detector: FindsFaces
+    embedder: FaceEmbedder
+    calibration: Calibration
+
+
+@dataclass(frozen=True, slots=True)
+class WordSearch:
+    embedder: ReadsWords
+    calibration: Calibration
+
+
+class Describer:
+    """Queries to vectors. A box or a frame that the index has is not opened again: its vector is there.
+
+    ``open_frame(reference)`` gives the picture at that moment in full resolution.
+    """
+
+    def __init__(
+        self,
+        store: VectorStore,
+        embedder: Embedder,
+        calibration: Calibration,
+        faces: FaceSearch | None,
+        words: WordSearch | None,
+        open_frame: Callable[[Reference], Image],
+    ):
+        self._store, self._embedder, self._calibration = store, embedder, calibration
+        self._faces, self._words, self._open_frame = faces, words, open_frame
+
+    def wanted(self, query: Query) -> Wanted:
+        """Raises InvalidRequest (and its kin), NotFound and StoreError."""
+        mode = query.kind
+        return Wanted(
+            name="face" if mode == "face" else "visual",
+            kinds=KINDS[mode],
+            like=self._like(query),
+            unlike=self.examples(mode, query.unlike),
+            calibration=self._calibration_of(query),
+            from_words=bool(query.words),
+        )
+
+    def examples(self, mode: Mode, examples: Sequence[Example]) -> Vectors:
+        """Vectors of examples, shape (n, d) with at least one of each."""
+        if not examples:
+            return np.zeros((0, self._embedder.dimension), np.float32)
+        return np.concatenate([self._example(mode, one) for one in examples])
+
+    def _calibration_of(self, query: Query) -> Calibration:
+        if query.kind == "face":
+            return self._need_faces().calibration
+        if not query.examples:
+            return self._need_words().calibration
+        return self._calibration
+
+    def _need_faces(self) -> FaceSearch:
+        if self._faces is None:
+            raise InvalidRequest("This library was made without faces (faces.model is 'none').")
+        return self._faces
+
+    def _need_words(self) -> WordSearch:
+        if self._words is None:
+            raise InvalidRequest(
+                "This library's models know pictures alone; words need an open_clip model (profile default)."
+            )
+        return self._words
+
+    def _like(self, query: Query) -> Vectors:
+        pictures = self.examples(query.kind, query.examples)
+        if not query.words:
+            return pictures
+        words = self._need_words().embedder.describe_words([query.words])
+        return words if not len(pictures) else compose(pictures, words, query.words_weight)
+
+    def _example(self, mode: Mode, example: Example) -> Vectors:
+        if mode == "face":
+            self._need_faces()
+        image = example.image
+        if image is None:
+            assert example.reference is not None  # Example has either a picture or a reference
+            stored = self._stored(mode, example.reference, example.box_xyxy)
+            if len(stored):
+                return stored
+            image = self._open_frame(example.reference)
+        return self._picture(mode, image, example.box_xyxy)
+
+    def _picture(self, mode: Mode, image: Image, box_xyxy: Box | None) -> Vectors:
+        if mode == "face":
+            faces = self._need_faces()
+            return describe_face(faces.detector, faces.embedder, image, box_xyxy)
+        if mode == "object":
+            return describe_object(self._embedder, image, box_xyxy or WHOLE)
+        return describe_scene(self._embedder, crop(image, box_xyxy))
+
+    def _stored(self, mode: Mode, reference: Reference, box_xyxy: Box | None) -> Vectors:
+        """The vector that the index has of this box at this moment, shape (1, d), or (0, d)."""
+        name: VectorName = "face" if mode == "face" else "visual"
+        kinds = tuple(kind for kind in KINDS[mode] if (kind == "frame") == (box_xyxy is None))
+        if not kinds:
+            return np.zeros((0, 0), np.float32)
+        at = reference.at_seconds
+        where = Where((reference.media_id,), kinds=kinds, time_seconds=(at - LONGEST_RUN_SECONDS, at + 1e-3))
+        points = self._store.scroll(name, where)
+        starts, ends = points.span_seconds[:, 0], points.span_seconds[:, 1]
+        # A still stands for [0, 0).
+        alike = ((starts <= at + 1e-3) & (at < ends)) | (starts == ends)
+        overlap = iou(points.box_xyxy, np.array([box_xyxy or WHOLE], np.float32))[:, 0]
+        rows = np.flatnonzero(alike & (overlap >= _SAME_BOX))
+        if not len(rows):
+            return np.zeros((0, 0), np.float32)
+        best = rows[overlap[rows].argmax()]
+        return self._store.get([points.id[best]], name).vectors

@@ -11,6 +11,7 @@ from core.errors import InvalidRequest
 from core.types import Image, MediaType
 
 Mode = Literal["object", "scene", "face"]
+Sort = Literal["score", "time"]
 Box = tuple[float, float, float, float]
 
 MOST_EXAMPLES = 10
@@ -61,6 +62,18 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
+class Terms:
+    """What a query says beside its pictures and words: all that later pages, curves and feedback need."""
+
+    mode: Mode
+    references: tuple[Reference, ...]
+    filters: Filters
+    refine: bool
+    sort: Sort
+    grouped: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """Examples of what is looked for, words for it, or both.
 
@@ -68,6 +81,10 @@ class Query:
     examples of what is not meant: whatever is nearer to one of them is left out. ``words`` alone search by
     text; beside examples they bend them: ``words_weight`` 0 is the pictures alone, 1 the words alone.
     ``mode`` None means: a box asks for the object in it, no box for the whole scene.
+
+    ``refine`` decodes around the best moments for exact boundaries. ``sort`` by score, or by time within
+    each media file; ``grouped`` keeps the moments of a media file together, and then ``filters.limit``
+    counts media files.
     """
 
     examples: tuple[Example, ...] = ()
@@ -76,6 +93,9 @@ class Query:
     unlike: tuple[Example, ...] = ()
     mode: Mode | None = None
     filters: Filters = field(default_factory=Filters)
+    refine: bool = False
+    sort: Sort = "score"
+    grouped: bool = False
 
     def __post_init__(self) -> None:
         if not self.examples and not (self.words and self.words.strip()):
@@ -102,6 +122,10 @@ class Query:
     ) -> Self:
         """The most common query: one example."""
         return cls((Example(image, reference, box_xyxy),), mode=mode, filters=filters or Filters())
+
+    @property
+    def terms(self) -> Terms:
+        return Terms(self.kind, self.references, self.filters, self.refine, self.sort, self.grouped)
 
     @property
     def references(self) -> tuple[Reference, ...]:

@@ -1,97 +1,73 @@
-"""A query to an answer: describe, find candidates, score them against chance, grow segments."""
+"""A query to an answer: describe, find evidence, score it against chance, grow moments, hand out pages."""
 
 from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.answer import Answer, Segment, say_how_many
-from core.boxes import WHOLE
-from core.errors import InvalidRequest
-from core.record import Points, VectorName
+from core.answer import Answer, BoxAt, Group, Segment, say_how_many
 from core.types import Image, Kind, Vectors
-from embed.embedder import Embedder, FaceEmbedder
+from embed.embedder import Embedder
 from index.store import VectorStore, Where
-from search.chance import Chance, Scale, learn_by_kind, z_of_each
-from search.describe import (
-    FindsFaces,
-    ReadsWords,
-    compose,
-    crop,
-    describe_face,
-    describe_object,
-    describe_scene,
-)
-from search.query import Box, Example, Mode, Query, Reference
-from search.segments import Growth, best_per_time, grow
+from search.chance import Calibration, Chance, Scale
+from search.describe import Describer, FaceSearch, WordSearch
+from search.evidence import Finder, Wanted
+from search.memory import Memory, Remembered, page_token, read_page_token
+from search.moment import Moment
+from search.moments import curve_of, find_moments
+from search.query import Example, Query, Reference, Terms
+from search.segments import Growth
 
-_KINDS: dict[Mode, tuple[Kind, ...]] = {
-    "scene": ("frame", "region", "tile"),
-    "object": ("frame", "region", "tile"),
-    "face": ("face",),
-}
-_FIRST_LOOK = 1000
-"""Hits of the first round: enough to name every media file worth a second look."""
+_MOST_MOMENTS = 5000
+"""Moments of one answer, over all its pages."""
 
-_SECOND_LOOK = 20_000
-"""Hits of the second round, all from the candidates: their curves."""
-
-_DOUBTED, _DOUBT_NEEDS = 1000, 500
-"""Hits whose own resemblances are looked at, and sampled points without which that says too little."""
-
-_NONE = np.zeros((0, 0), np.float32)
-
-_SAMPLE_SECONDS = 10.0
-"""How long a sample of the library stands for it."""
-
-_NEIGHBOUR_SECONDS = 1.5
-"""Samples this close to a clicked moment show the same picture: they prove nothing."""
+_CURVE_KINDS: dict[str, tuple[Kind, ...]] = {
+    "frames": ("frame",), "regions": ("region", "tile"), "faces": ("face",),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
-    """Per kind of vector: the model's prior of chance, and where the words begin.
+class Line:
+    """Best score in [0, 100] per half-open stretch [start, end) of time, shapes (n,); holes scored 0."""
 
-    ``learns`` is False where the prior is all there is: who is the same person does not depend on who
-    else is in the library.
-    """
-
-    prior: Chance
-    scale: Scale
-    learns: bool = True
+    start_seconds: NDArray[np.float64]
+    end_seconds: NDArray[np.float64]
+    score: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class FaceSearch:
-    detector: FindsFaces
-    embedder: FaceEmbedder
-    calibration: Calibration
+class MediaCurve:
+    """A query's score over one media file: all evidence together, and ``frames``, ``regions``, ``faces``
+    apart; ``thresholds`` are the scores where low, medium and high begin. ``segments`` is what the answer
+    has of this file."""
+
+    query_id: str
+    media_id: str
+    best: Line
+    parts: dict[str, Line]
+    thresholds: dict[str, float]
+    segments: tuple[Segment, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class WordSearch:
-    embedder: ReadsWords
-    calibration: Calibration
-
-
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    """An example with its picture opened."""
-
-    image: Image
-    box_xyxy: Box | None
+class Refines(Protocol):
+    def refine(
+        self, moments: Sequence[Moment], like: Vectors, chance: Mapping[Kind, Chance], least_z: float
+    ) -> list[Moment]:
+        """The same moments with exact boundaries, without those that do not hold when looked at closely."""
 
 
 class Searcher:
-    """Thread-safe; all it keeps between queries is the sample that chance is learned from.
+    """Thread-safe. Between queries it keeps the sample that chance is learned from, and the last queries.
 
-    ``media_name(media_id)`` is what people call the file, NotFound when it is not there;
-    ``open_frame(reference)`` gives the picture at that moment in full resolution.
+    ``media_name(media_id)`` is what people call the file; ``open_frame(reference)`` gives the picture at
+    that moment in full resolution; ``refiner`` makes boundaries exact.
     """
 
     def __init__(
@@ -105,229 +81,133 @@ class Searcher:
         null_sample: int = 2000,
         growth: Growth | None = None,
         words: WordSearch | None = None,
+        refiner: Refines | None = None,
     ):
-        self._store, self._embedder, self._calibration, self._faces = store, embedder, calibration, faces
-        self._media_name, self._open_frame = media_name, open_frame
-        self._growth, self._words = growth or Growth(), words
-        self._samples = _Samples(store, null_sample)
+        self._store, self._media_name, self._refiner = store, media_name, refiner
+        self._growth = growth or Growth()
+        self._describer = Describer(store, embedder, calibration, faces, words, open_frame)
+        self._finder = Finder(store, null_sample)
+        self._memory = Memory()
 
     def search(self, query: Query) -> Answer:
         """Raises InvalidRequest (and its kin), NotFound and StoreError."""
         watch = _Stopwatch()
-        like = [self._open(example) for example in query.examples]
-        unlike = [self._open(example) for example in query.unlike]
-        watch.lap("open")
-        vectors = self._like(query, like)
-        against = self._describe_all(query.kind, unlike)
+        wanted = self._describer.wanted(query)
         watch.lap("embed")
-        calibration = self._calibration_of(query)
-        hits, z = self._hits(query, vectors, against, calibration)
+        return self._answer(query.terms, wanted, watch)
+
+    def search_again(self, query_id: str, more: Sequence[Example], less: Sequence[Example]) -> Answer:
+        """The same question after feedback: what was liked is looked for too, what is nearer to something
+        disliked is left out. Raises QueryForgotten beside what ``search`` raises."""
+        watch = _Stopwatch()
+        before = self._memory.get(query_id)
+        wanted, mode = before.wanted, before.terms.mode
+        like, unlike = self._describer.examples(mode, more), self._describer.examples(mode, less)
+        watch.lap("embed")
+        wanted = replace(wanted, like=_stack(wanted.like, like), unlike=_stack(wanted.unlike, unlike))
+        return self._answer(before.terms, wanted, watch)
+
+    def page(self, token: str) -> Answer:
+        """The page that ``next_page_token`` names, as the library was when the question was asked.
+        Raises InvalidRequest and QueryForgotten."""
+        query_id, offset = read_page_token(token)
+        return self._page(self._memory.get(query_id), offset, {})
+
+    def curve(self, query_id: str, media_id: str) -> MediaCurve:
+        """Score over time in one media file, also below the line. Raises QueryForgotten."""
+        asked = self._memory.get(query_id)
+        scale = asked.wanted.calibration.scale
+        evidence = self._finder.everything_in(asked.wanted, media_id)
+
+        def line(kinds: Sequence[Kind]) -> Line:
+            rows = np.flatnonzero(np.isin(np.array(evidence.hits.kind, "U6"), kinds))
+            curve = curve_of(evidence.hits[rows], evidence.z[rows], asked.terms.references)
+            score = np.array([scale.score(float(z)) for z in curve.z], np.float32)
+            return Line(curve.start_seconds, curve.end_seconds, score)
+
+        own = [one for one in asked.moments if one.media_id == media_id]
+        parts = {name: set(kinds) & set(asked.wanted.kinds) for name, kinds in _CURVE_KINDS.items()}
+        return MediaCurve(
+            query_id, media_id, line(asked.wanted.kinds),
+            {name: line(sorted(kinds)) for name, kinds in parts.items() if kinds},
+            {name: scale.score(z) for name, z in scale.levels.items()},
+            tuple(self._segment(one, scale) for one in own),
+        )  # fmt: skip
+
+    def _answer(self, terms: Terms, wanted: Wanted, watch: _Stopwatch) -> Answer:
+        filters = terms.filters
+        least = wanted.calibration.scale.levels[filters.min_confidence]
+        where = Where(filters.media_ids or None, filters.media_type, labels=filters.labels or None)
+        evidence = self._finder.find(wanted, where, least, self._growth.share)
         watch.lap("store")
-        segments = self._segments(query, hits, z, calibration.scale)
+        moments = find_moments(evidence, least, self._growth, terms.references)[:_MOST_MOMENTS]
         watch.lap("segments")
-        return Answer(uuid.uuid4().hex, say_how_many(segments), segments, timings_ms=watch.laps)
+        if terms.refine and self._refiner is not None:
+            moments = self._refiner.refine(moments, wanted.like, evidence.chance, least)
+            watch.lap("refine")
+        asked = Remembered(uuid.uuid4().hex, terms, wanted, self._ordered(terms, moments))
+        self._memory.keep(asked)
+        return self._page(asked, 0, watch.laps)
 
-    def _open(self, example: Example) -> _Shown:
-        image = example.image
-        if image is None:
-            assert example.reference is not None  # Example has either a picture or a reference
-            image = self._open_frame(example.reference)
-        return _Shown(image, example.box_xyxy)
+    def _ordered(self, terms: Terms, moments: Sequence[Moment]) -> tuple[Moment, ...]:
+        """Best first, or by time within a file; kept together by file where that was asked for."""
+        best: dict[str, float] = {}
+        for one in moments:
+            best[one.media_id] = max(one.z, best.get(one.media_id, one.z))
+        names = {media_id: self._media_name(media_id) for media_id in best}
 
-    def _calibration_of(self, query: Query) -> Calibration:
-        if query.kind == "face":
-            return self._need_faces().calibration
-        if not query.examples:
-            return self._need_words().calibration
-        return self._calibration
+        def place(one: Moment) -> tuple[object, ...]:
+            if terms.sort == "time":
+                file: tuple[object, ...] = (names[one.media_id], one.media_id)
+                return (*file, one.start_seconds)
+            file = (-best[one.media_id], one.media_id) if terms.grouped else ()
+            return (*file, -one.z, names[one.media_id], one.start_seconds)
 
-    def _need_faces(self) -> FaceSearch:
-        if self._faces is None:
-            raise InvalidRequest("This library was made without faces (faces.model is 'none').")
-        return self._faces
+        return tuple(sorted(moments, key=place))
 
-    def _need_words(self) -> WordSearch:
-        if self._words is None:
-            raise InvalidRequest(
-                "This library's models know pictures alone; words need an open_clip model (profile default)."
-            )
-        return self._words
+    def _page(self, asked: Remembered, offset: int, timings_ms: dict[str, float]) -> Answer:
+        terms, scale = asked.terms, asked.wanted.calibration.scale
+        files = [list(own) for _, own in groupby(asked.moments, key=lambda one: one.media_id)]
+        units = files if terms.grouped else [[one] for one in asked.moments]
+        end = offset + terms.filters.limit
+        page = units[offset:end]
+        return Answer(
+            query_id=asked.query_id,
+            message=say_how_many([(one.media_id, one.media_type) for one in asked.moments]),
+            segments=tuple(self._segment(one, scale) for unit in page for one in unit),
+            next_page_token=page_token(asked.query_id, end) if end < len(units) else None,
+            groups=tuple(self._group(unit, scale) for unit in page) if terms.grouped else None,
+            timings_ms=timings_ms,
+        )
 
-    def _like(self, query: Query, shown: Sequence[_Shown]) -> Vectors:
-        pictures = self._describe_all(query.kind, shown)
-        if not query.words:
-            return pictures
-        words = self._need_words().embedder.describe_words([query.words])
-        return words if not len(pictures) else compose(pictures, words, query.words_weight)
-
-    def _describe_all(self, mode: Mode, shown: Sequence[_Shown]) -> Vectors:
-        if not shown:
-            return np.zeros((0, self._embedder.dimension), np.float32)
-        return np.concatenate([self._describe(mode, one) for one in shown])
-
-    def _describe(self, mode: Mode, shown: _Shown) -> Vectors:
-        if mode == "face":
-            faces = self._need_faces()
-            return describe_face(faces.detector, faces.embedder, shown.image, shown.box_xyxy)
-        if mode == "object":
-            return describe_object(self._embedder, shown.image, shown.box_xyxy or WHOLE)
-        return describe_scene(self._embedder, crop(shown.image, shown.box_xyxy))
-
-    def _hits(
-        self, query: Query, like: Vectors, unlike: Vectors, calibration: Calibration
-    ) -> tuple[Points, NDArray[np.float32]]:
-        """Every hit that may be part of a segment, and its z."""
-        kinds = _KINDS[query.kind]
-        name: VectorName = "face" if query.kind == "face" else "visual"
-        chance = self._chance(name, like, kinds, calibration)
-        where = _where(query, kinds)
-        least = calibration.scale.threshold(query.filters.min_confidence)
-        floor = min(one.cosine(least * self._growth.share) for one in chance.values())
-        first = self._best(name, like, unlike, where, _FIRST_LOOK, floor)
-        z = _z(first, chance)
-        candidates = sorted({first.media_id[row] for row in np.flatnonzero(z >= least)})
-        hits = first
-        if len(first) >= _FIRST_LOOK and candidates:
-            within = replace(where, media_ids=tuple(candidates))
-            hits = self._best(name, like, unlike, within, _SECOND_LOOK, floor)
-            z = _z(hits, chance)
-        # What pictures resemble says nothing about how near words come to them.
-        doubtful = calibration.learns and not query.words
-        return hits, self._doubted(name, hits, z, calibration.prior) if doubtful else z
-
-    def _doubted(
-        self, name: VectorName, hits: Points, z: NDArray[np.float32], prior: Chance
-    ) -> NDArray[np.float32]:
-        """Scores after the other side was asked as well: some things in a library resemble anything (a
-        plain wall, a crowd), so a hit must also stand out of what *it* resembles by chance."""
-        sample = np.concatenate([self._samples.get(name, kind) for kind in sorted(set(hits.kind))] or [_NONE])
-        if len(sample) < _DOUBT_NEEDS:
-            return z
-        rows = np.argsort(-z, kind="stable")[:_DOUBTED]
-        stored = self._store.get([hits.id[row] for row in rows], name)
-        at = {point: row for row, point in enumerate(hits.id)}
-        mine = np.array([at[point] for point in stored.id], np.intp)
-        checked = z.copy()
-        checked[mine] = np.minimum(z[mine], z_of_each(stored.vectors @ sample.T, hits.score[mine], prior))
-        return checked
-
-    def _best(
-        self, name: VectorName, like: Vectors, unlike: Vectors, where: Where, limit: int, floor: float
-    ) -> Points:
-        """Hits of all query vectors together, each point once with its best cosine, best first."""
-        if len(unlike):
-            return self._store.recommend(name, like, unlike, where, limit, floor)
-        found = Points.concatenate(self._store.query(name, like, where, limit, floor))
-        order = np.argsort(-found.score, kind="stable")
-        seen: dict[str, int] = {}
-        for row in order:
-            seen.setdefault(found.id[row], int(row))
-        return found[np.array(list(seen.values()), np.intp)]
-
-    def _chance(
-        self, name: VectorName, vectors: Vectors, kinds: Sequence[Kind], calibration: Calibration
-    ) -> dict[Kind, Chance]:
-        if not calibration.learns:
-            return dict.fromkeys(kinds, calibration.prior)
-        samples = {kind: self._samples.get(name, kind) for kind in kinds}
-        cosines = {kind: (own @ vectors.T).max(axis=1) for kind, own in samples.items() if len(own)}
-        learned = learn_by_kind(cosines, calibration.prior)
-        return {kind: learned.get(kind, calibration.prior) for kind in kinds}
-
-    def _segments(
-        self, query: Query, hits: Points, z: NDArray[np.float32], scale: Scale
-    ) -> tuple[Segment, ...]:
-        least = scale.threshold(query.filters.min_confidence)
-        media = np.array(hits.media_id)
-        segments: list[Segment] = []
-        for media_id in sorted({hits.media_id[row] for row in np.flatnonzero(z >= least)}):
-            rows = np.flatnonzero(media == media_id)
-            own = _without_neighbours(query.references, media_id, hits, rows, z[rows])
-            curve = best_per_time(hits.time_seconds[rows], hits.span_seconds[rows], own)
-            for span in grow(curve, least, self._growth):
-                segments.append(
-                    self._segment(
-                        hits, int(rows[span.hit]), span.start_seconds, span.end_seconds, span.z, scale
-                    )
-                )
-        segments.sort(key=lambda segment: (-segment.score, segment.media, segment.start_seconds))
-        return tuple(segments[: query.filters.limit])
-
-    def _segment(
-        self, hits: Points, row: int, start_seconds: float, end_seconds: float, z: float, scale: Scale
-    ) -> Segment:
-        kind = hits.kind[row]
-        x1, y1, x2, y2 = (round(float(value), 4) for value in hits.box_xyxy[row])
-        confidence = scale.confidence(z)
-        assert confidence is not None  # grow() keeps peaks at or above the least confidence
+    def _segment(self, moment: Moment, scale: Scale) -> Segment:
+        confidence = scale.confidence(moment.z)
+        assert confidence is not None  # moments below the least confidence are not kept
         return Segment(
-            media_id=hits.media_id[row],
-            media=self._media_name(hits.media_id[row]),
-            media_type=hits.media_type[row],
-            start_seconds=round(start_seconds, 3),
-            end_seconds=round(end_seconds, 3),
-            score=scale.score(z),
+            media_id=moment.media_id,
+            media=self._media_name(moment.media_id),
+            media_type=moment.media_type,
+            start_seconds=round(moment.start_seconds, 3),
+            end_seconds=round(moment.end_seconds, 3),
+            score=scale.score(moment.z),
             confidence=confidence,
-            best_seconds=round(float(hits.time_seconds[row]), 3),
-            box_xyxy=None if kind == "frame" else (x1, y1, x2, y2),
-            evidence=kind,
-            label=hits.label[row],
+            best_seconds=round(moment.best_seconds, 3),
+            box_xyxy=None if moment.kind == "frame" else moment.box_xyxy,
+            evidence=moment.kind,
+            label=moment.label,
+            path=tuple(BoxAt(round(seconds, 3), box) for seconds, box in moment.path),
+            refined=moment.refined,
+        )
+
+    def _group(self, moments: Sequence[Moment], scale: Scale) -> Group:
+        best = self._segment(max(moments, key=lambda one: one.z), scale)
+        return Group(
+            best.media_id, best.media, best.media_type, best.score, best.confidence, len(moments)
         )
 
 
-def _where(query: Query, kinds: tuple[Kind, ...]) -> Where:
-    filters = query.filters
-    return Where(
-        media_ids=filters.media_ids or None,
-        media_type=filters.media_type,
-        kinds=kinds,
-        labels=filters.labels or None,
-    )
-
-
-def _z(hits: Points, chance: dict[Kind, Chance]) -> NDArray[np.float32]:
-    """Scores of hits, each against the chance of its own kind."""
-    z = np.zeros(len(hits), np.float32)
-    kinds = np.array(hits.kind)
-    for kind, one in chance.items():
-        rows = kinds == kind
-        z[rows] = one.z(hits.score[rows])
-    return z
-
-
-def _without_neighbours(
-    references: Sequence[Reference],
-    media_id: str,
-    hits: Points,
-    rows: NDArray[np.intp],
-    z: NDArray[np.float32],
-) -> NDArray[np.float32]:
-    """Near a clicked moment the score is at most the best found elsewhere in the same file: neighbours may
-    carry a segment on, they may not make one. A still that was clicked drops out of its own answer."""
-    near = np.zeros(len(rows), bool)
-    for reference in references:
-        if reference.media_id == media_id:
-            near |= np.abs(hits.time_seconds[rows] - reference.at_seconds) <= _NEIGHBOUR_SECONDS
-    if not near.any():
-        return z
-    elsewhere = float(z[~near].max(initial=0.0))
-    return np.where(near, np.minimum(z, elsewhere), z).astype(np.float32)
-
-
-class _Samples:
-    """The fixed random sample per kind of vector, read again after a while: the library may have grown."""
-
-    def __init__(self, store: VectorStore, size: int):
-        self._store, self._size = store, size
-        self._kept: dict[tuple[VectorName, Kind], tuple[float, Vectors]] = {}
-
-    def get(self, name: VectorName, kind: Kind) -> Vectors:
-        now = time.monotonic()
-        kept = self._kept.get((name, kind))
-        if kept is None or now - kept[0] > _SAMPLE_SECONDS:
-            kept = now, self._store.sample(name, Where(kinds=(kind,)), self._size).vectors
-            self._kept[name, kind] = kept
-        return kept[1]
+def _stack(one: Vectors, other: Vectors) -> Vectors:
+    return np.concatenate([one, other]) if len(other) else one
 
 
 class _Stopwatch:

@@ -18,9 +18,9 @@ from embed.embedders.mobilenet import MobileNetEmbedder
 from index.stores.edge import EdgeStore
 from ingest.analyze import Analyzer, to_points
 from ingest.media import Sample
-from search.chance import Chance, Scale
+from search.chance import Calibration, Chance, Scale
 from search.query import Example, Filters, Query, Reference
-from search.searcher import Calibration, Searcher
+from search.searcher import Searcher
 
 PHOTOGRAPHS = {
     name: packaged_file(package, relative)
