@@ -1,20 +1,27 @@
 """How good answers are: the figures of retrieval evaluation sets, as plain functions on plain values.
 
 Temporal intersection over union and average precision as in ActivityNet (Caba Heilbron et al. 2015) and
-THUMOS: ranked segments are matched greedily to answers that are still free.
+THUMOS: ranked segments are matched greedily to answers that are still free. Reliability and expected
+calibration error as in Guo et al. 2017 ("On calibration of modern neural networks"), with ten equal bins.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 
-from core.answer import Segment
+from core.answer import CONFIDENCES, Confidence, Segment
 from core.time import Interval
 
 MAP_AT = (0.25, 0.5, 0.75)
+RIGHT_FROM = 0.5
+"""The temporal intersection over union from which a segment is right."""
+BINS = 10
+
+Verdict = Literal["right", "wrong", "ignored"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,35 +51,43 @@ class Expected:
     def answerable(self) -> bool:
         return bool(self.stretches or self.stills)
 
+    def iou(self, segment: Segment) -> float:
+        """With the answering stretch that it overlaps most."""
+        return max((one.iou(segment) for one in self.stretches), default=0.0)
+
+    def verdict(self, segment: Segment) -> Verdict:
+        """Right is an answering still, or a segment that overlaps an answer at ``RIGHT_FROM`` or more.
+        Ignored is what is not right and lies mostly inside a stretch that counts neither way."""
+        if segment.media in self.stills or self.iou(segment) >= RIGHT_FROM:
+            return "right"
+        return "ignored" if any(_lies_mostly_in(segment, one) for one in self.ignore) else "wrong"
+
+
+def _lies_mostly_in(segment: Segment, stretch: Stretch) -> bool:
+    start = max(segment.start_seconds, stretch.start_seconds)
+    shared = min(segment.end_seconds, stretch.end_seconds) - start
+    length = max(segment.end_seconds - segment.start_seconds, 1e-9)
+    return segment.media == stretch.media and shared > 0.5 * length
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One query's answer beside its truth; segments best first, ignored ones already left out."""
+    """One query's answer beside its truth, best first. ``returned`` is all of it; ``segments``, and
+    ``videos`` among them, are without the ignored ones. ``groups`` names the groups whose figures it
+    counts in, such as "size=0.03"."""
 
     query: str
     expected: Expected
     segments: tuple[Segment, ...]
+    groups: tuple[str, ...] = ()
+    returned: tuple[Segment, ...] = field(init=False)
     videos: tuple[Segment, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "segments", tuple(one for one in self.segments if not self._is_ignored(one)))
-        object.__setattr__(self, "videos", tuple(one for one in self.segments if one.media_type == "video"))
-
-    def _is_ignored(self, segment: Segment) -> bool:
-        """Mostly inside a stretch that counts neither way, and no answer."""
-        if any(answer.iou(segment) >= 0.5 for answer in self.expected.stretches):
-            return False
-        length = max(segment.end_seconds - segment.start_seconds, 1e-9)
-        return any(
-            one.media == segment.media
-            and min(one.end_seconds, segment.end_seconds) - max(one.start_seconds, segment.start_seconds)
-            > 0.5 * length
-            for one in self.expected.ignore
-        )
-
-    def _is_right(self, segment: Segment) -> bool:
-        expected = self.expected
-        return segment.media in expected.stills or any(one.iou(segment) >= 0.5 for one in expected.stretches)
+        counting = tuple(one for one in self.segments if self.expected.verdict(one) != "ignored")
+        object.__setattr__(self, "returned", self.segments)
+        object.__setattr__(self, "segments", counting)
+        object.__setattr__(self, "videos", tuple(one for one in counting if one.media_type == "video"))
 
     @property
     def best_score(self) -> float:
@@ -87,11 +102,12 @@ class Judged:
     def is_answered(self) -> bool:
         """Whether a right answer came back at medium or high."""
         return any(
-            segment.confidence != "low" and self._is_right(segment) for segment in self.segments
+            segment.confidence != "low" and self.expected.verdict(segment) == "right"
+            for segment in self.segments
         )
 
 
-def first_is_right(judged: Judged, least_iou: float = 0.5) -> bool:
+def first_is_right(judged: Judged, least_iou: float = RIGHT_FROM) -> bool:
     if not judged.videos:
         return False
     return any(one.iou(judged.videos[0]) >= least_iou for one in judged.expected.stretches)
@@ -125,7 +141,7 @@ def matches(judged: Judged, least_iou: float) -> list[Stretch | None]:
 def boundary_errors(judged: Judged) -> list[float]:
     """Seconds that starts and ends of matched segments (iou >= 0.5) are off."""
     errors: list[float] = []
-    for segment, answer in zip(judged.videos, matches(judged, 0.5), strict=True):
+    for segment, answer in zip(judged.videos, matches(judged, RIGHT_FROM), strict=True):
         if answer is not None:
             errors.append(abs(segment.start_seconds - answer.start_seconds))
             errors.append(abs(segment.end_seconds - answer.end_seconds))
@@ -166,6 +182,127 @@ def figures(answers: Sequence[Judged]) -> dict[str, object]:
         "false_alarms": _mean([one.says_yes for one in unanswerable]),
         "auroc": auroc([one.best_score for one in answerable], [one.best_score for one in unanswerable]),
     }
+
+
+def query_figures(judged: Judged) -> dict[str, object]:
+    """The figures of one query; None where its truth has nothing to say."""
+    expected, errors = judged.expected, boundary_errors(judged)
+    return {
+        "first_is_right": first_is_right(judged) if expected.stretches else None,
+        "average_precision": {
+            f"{at:g}": round(average_precision(judged, at), 4) if expected.stretches else None
+            for at in MAP_AT
+        },
+        "boundary_error_seconds": _mean(errors),
+        "still_recall_at_5": round(still_recall(judged), 4) if expected.stills else None,
+        "answered": judged.is_answered if expected.answerable else None,
+        "false_alarm": None if expected.answerable else judged.says_yes,
+    }
+
+
+def group_figures(answers: Sequence[Judged]) -> dict[str, dict[str, object]]:
+    """``figures`` of each group, with the number of its queries and the expected calibration error."""
+    names = sorted({name for one in answers for name in one.groups}, key=_group_order)
+    found: dict[str, dict[str, object]] = {}
+    for name in names:
+        own = [one for one in answers if name in one.groups]
+        error = calibration(own).segments.expected_calibration_error
+        found[name] = {"queries": len(own), **figures(own), "expected_calibration_error": error}
+    return found
+
+
+def _group_order(name: str) -> tuple[str, float, str]:
+    """By key, then by number, then by word."""
+    key, _, value = name.partition("=")
+    try:
+        return key, float(value), ""
+    except ValueError:
+        return key, float("inf"), value
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Some predictions beside what was true: their mean score, 0 to 100, and the share of them that was
+    right, 0 to 1; both None where ``count`` is 0."""
+
+    count: int
+    mean_score: float | None
+    right: float | None
+
+    @classmethod
+    def of(cls, predictions: Sequence[tuple[float, bool]]) -> Share:
+        scores, right = [score for score, _ in predictions], [is_right for _, is_right in predictions]
+        return cls(len(predictions), _mean(scores), _mean(right))
+
+
+@dataclass(frozen=True, slots=True)
+class Bin(Share):
+    """The predictions with a score in [from_score, to_score); the last bin holds 100 as well."""
+
+    from_score: int = 0
+    to_score: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Reliability:
+    """``expected_calibration_error`` is the mean over all predictions, bin by bin, of the distance between
+    mean score / 100 and the share that was right: 0 is perfect, None is of no prediction."""
+
+    count: int
+    expected_calibration_error: float | None
+    bins: tuple[Bin, ...]
+    by_confidence: dict[Confidence, Share]
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Predicted is: score / 100 is the probability that the segment is right (``Expected.verdict``).
+
+    ``segments`` counts every returned segment that is not ignored. ``best_segment`` counts of each query
+    its best one alone; a query that returned nothing predicts nothing, with an answer or without.
+    """
+
+    segments: Reliability
+    best_segment: Reliability
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self.segments), "best_segment": asdict(self.best_segment)}
+
+
+def calibration(answers: Sequence[Judged]) -> Calibration:
+    every = [(one.expected, segment) for one in answers for segment in one.segments]
+    best = [(one.expected, one.segments[0]) for one in answers if one.segments]
+    return Calibration(_reliability(every), _reliability(best))
+
+
+def _reliability(returned: Sequence[tuple[Expected, Segment]]) -> Reliability:
+    judged = [(one.confidence, one.score, expected.verdict(one) == "right") for expected, one in returned]
+    binned: list[list[tuple[float, bool]]] = [[] for _ in range(BINS)]
+    for _, score, is_right in judged:
+        binned[min(int(score * BINS / 100), BINS - 1)].append((score, is_right))
+    width = 100 // BINS
+    bins = tuple(
+        Bin(**asdict(Share.of(one)), from_score=number * width, to_score=(number + 1) * width)
+        for number, one in enumerate(binned)
+    )
+    by_confidence = {
+        level: Share.of([(score, right) for confidence, score, right in judged if confidence == level])
+        for level in reversed(CONFIDENCES)
+    }
+    return Reliability(len(judged), _calibration_error(binned), bins, by_confidence)
+
+
+def _calibration_error(binned: Sequence[Sequence[tuple[float, bool]]]) -> float | None:
+    """The sum over bins of |sum of score / 100 - number right|, by the number of predictions.
+
+    >>> _calibration_error([[(40.0, False), (40.0, True)], [(90.0, True)]])
+    0.1
+    """
+    count = sum(len(one) for one in binned)
+    if not count:
+        return None
+    off = sum(abs(sum(score / 100 - is_right for score, is_right in one)) for one in binned)
+    return round(off / count, 4)
 
 
 def _mean(values: Sequence[float]) -> float | None:
