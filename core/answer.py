@@ -61,12 +61,13 @@ class Group:
 class Answer:
     """One page of an answer; ``message`` speaks of all of it. ``query_id`` is the handle for more pages,
     curves and feedback. ``groups`` are the media of this page where they were asked for; ``segments`` then
-    stand in their order."""
+    stand in their order. ``remaining`` is how many segments (groups, where asked for) later pages hold."""
 
     query_id: str
     message: str
     segments: tuple[Segment, ...] = ()
     next_page_token: str | None = None
+    remaining: int = 0
     groups: tuple[Group, ...] | None = None
     timings_ms: dict[str, float] = field(default_factory=dict)
 

@@ -30,6 +30,8 @@ class IngestSettings(_Section):
     samples_per_second: float = Field(2.0, gt=0, le=60, description="sampled frames per second of video")
     max_side_px: int = Field(960, ge=64, le=4096, description="longer side of the frame that models see")
     shots: bool = Field(True, description="find shot cuts and sample the first frame of every shot")
+    run_likeness: float = Field(
+        0.95, gt=0, le=1, description="cosine from which samples share one point; 1: a point for every one")
     storyboard: bool = Field(True, description="write sprite sheets and a WebVTT track per video")
     min_free_disk_mb: int = Field(500, ge=0, description="ingest stops below this much free disk")
 
@@ -119,7 +121,22 @@ class SearchSettings(_Section):
 class ServerSettings(_Section):
     host: str = "127.0.0.1"
     port: int = Field(8765, ge=0, le=65535)
+    allowed_hosts: tuple[str, ...] = Field((), description="more names it is reached by; * for any name")
     max_upload_mb: int = Field(25, ge=1, description="largest query picture")
+    # Reasons for both in api/floods.py.
+    concurrency: int = Field(4, ge=1, le=256, description="searches at a time")
+    queue: int = Field(64, ge=0, le=10_000, description="searches that wait; more are told to come later")
+    fetch_pictures: bool = Field(False, description="fetch query pictures from addresses that clients give")
+    fetch_ports: tuple[int, ...] = Field((80, 443), description="ports that pictures are fetched from")
+    fetch_seconds: float = Field(10.0, gt=0, le=300, description="for fetching one picture")
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _are_names(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for host in hosts:
+            if not host or not host.isascii() or any(letter in host for letter in "/@ ,") or "://" in host:
+                raise ValueError(f"{host!r} is not a host name; write it like nas.example, or * for any")
+        return tuple(host.lower() for host in hosts)
 
 
 def _default_data_dir() -> Path:

@@ -162,7 +162,9 @@ class Ingest:
         # What an interrupted run with other settings left behind would never be overwritten.
         parts.store.delete(Where(media_ids=(media_id,)))
         storyboard_dir = parts.storyboard_dir(media_id) if parts.settings.storyboard else None
-        writer = MediaWriter(parts.store, parts.analyzer, media_id, storyboard_dir)
+        writer = MediaWriter(
+            parts.store, parts.analyzer, media_id, parts.settings.run_likeness, storyboard_dir
+        )
         before = self._media_seconds
         try:
             # Closed at once, or the decoder would still be reading when the next file comes.

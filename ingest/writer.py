@@ -4,29 +4,48 @@ from __future__ import annotations
 
 import errno
 from collections import Counter
+from itertools import count
 from pathlib import Path
 
 from core.errors import DiskFull, StoreError
+from core.record import Points, VectorName
 from core.types import Kind
 from index.rows import IndexedFacts
 from index.store import VectorStore
 from ingest.analyze import Analyzer, FrameVectors, to_points
 from ingest.media import DecodeSummary, MediaFacts, Sample
+from ingest.runs import Runs
 from ingest.storyboard import Storyboard
+from ingest.tracks import joined
 
 _BATCH = 4
 """Frames described together; at most _BATCH + 1 of them are held here."""
+
+_BATCH_POINTS = 256
+"""Points written together; of each named vector fewer than this wait here, beside those of one sample."""
 
 
 class MediaWriter:
     """Samples of one file to points, in batches; holds back one frame until it is known how long it stands.
 
-    ``storyboard_dir`` is where a video's storyboard goes, None for none.
+    ``run_likeness`` is how alike two sights must be to become one point, see Runs. ``storyboard_dir`` is
+    where a video's storyboard goes, None for none.
     """
 
-    def __init__(self, store: VectorStore, analyzer: Analyzer, media_id: str, storyboard_dir: Path | None):
+    def __init__(
+        self,
+        store: VectorStore,
+        analyzer: Analyzer,
+        media_id: str,
+        run_likeness: float,
+        storyboard_dir: Path | None,
+    ):
         self._store, self._analyzer, self._media_id = store, analyzer, media_id
         self._storyboard_dir = storyboard_dir
+        numbers = count()
+        names: tuple[VectorName, ...] = ("visual", "face")
+        self._runs = {name: Runs(name, run_likeness, numbers) for name in names}
+        self._unwritten = {name: Points.empty(name) for name in names}
         self._storyboard = Storyboard()
         self._waiting: list[Sample] = []
         self._last: FrameVectors | None = None
@@ -81,7 +100,9 @@ class MediaWriter:
     def _finish(self, summary: DecodeSummary) -> None:
         self._describe()
         if self._last is not None:
-            self._write(self._last, summary.duration_seconds)
+            self._collect(self._last, summary.duration_seconds)
+        for name, runs in self._runs.items():
+            self._write(joined(self._unwritten[name], runs.finish()))
         if self._storyboard_dir is not None:
             self._write_storyboard(self._storyboard_dir, summary.duration_seconds)
         self._summary, self.media_seconds = summary, summary.duration_seconds
@@ -91,11 +112,23 @@ class MediaWriter:
         self._waiting.clear()
         for frame in frames:
             if self._last is not None:
-                self._write(self._last, frame.sample.time_seconds)
+                self._collect(self._last, frame.sample.time_seconds)
             self._last = frame
 
-    def _write(self, frame: FrameVectors, end_seconds: float) -> None:
-        for points in to_points(frame, self._media_id, self._known_facts().media_type, end_seconds):
+    def _collect(self, frame: FrameVectors, end_seconds: float) -> None:
+        found = to_points(frame, self._media_id, self._known_facts().media_type, end_seconds)
+        by_name = {points.vector_name: points for points in found}
+        for name, runs in self._runs.items():
+            points = by_name.get(name, Points.empty(name))
+            if self._is_video:  # on a still there is nothing to follow
+                points = runs.add(points)
+            self._unwritten[name] = joined(self._unwritten[name], points)
+            if len(self._unwritten[name]) >= _BATCH_POINTS:
+                self._write(self._unwritten[name])
+                self._unwritten[name] = Points.empty(name)
+
+    def _write(self, points: Points) -> None:
+        if len(points):
             self._store.upsert(points)
             self._counts.update(points.kind)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import cached_property
@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from core.answer import Answer
+from core.answer import Answer, Segment
 from core.errors import InvalidRequest, MomentseekError, NotFound, SettingsError
 from core.settings import Settings
 from core.types import Image, MediaType
@@ -29,6 +29,7 @@ from index.store import VectorStore, Where
 from index.stores.edge import EdgeStore
 from index.stores.edge_wire import generation_dir
 from ingest.analyze import Analyzer
+from ingest.clips import ClipLimits, Cutter
 from ingest.decode import Decoder
 from ingest.forget import forget_media
 from ingest.lease import new_owner
@@ -36,7 +37,9 @@ from ingest.pipeline import Ingest, Parts
 from ingest.progress import OnProgress, Outcome
 from momentseek.parts import FacePart, VisualPart, face_part, region_detector, visual_part
 from search.query import Example, Query, Reference
-from search.searcher import Searcher
+from search.refine import Refiner
+from search.searcher import MediaCurve, Searcher
+from search.segments import Growth
 
 _WAY_OUT = (
     "Run `momentseek reindex` to make it again with these settings, start a new library with --data-dir, "
@@ -127,6 +130,7 @@ class Engine:
             sampling={
                 "samples_per_second": f"{ingest.samples_per_second:g}",
                 "max_side_px": str(ingest.max_side_px), "shots": str(ingest.shots),
+                "run_likeness": f"{ingest.run_likeness:g}",
             },
         )
 
@@ -156,10 +160,16 @@ class Engine:
 
     @cached_property
     def searcher(self) -> Searcher:
-        visual = self._visual
+        visual, growth = self._visual, Growth()
+        faces = self._faces.searching if self._faces else None
         return Searcher(
-            self.store, visual.embedder, visual.calibration, self._faces.searching if self._faces else None,
-            self.media_name, self._open_frame, self.settings.index.null_sample, words=visual.words,
+            self.store, visual.embedder, visual.calibration, faces,
+            self.media_name, self._open_frame, self.settings.index.null_sample, growth, words=visual.words,
+            refiner=Refiner(
+                visual.embedder, self._frames_between, 1 / self.settings.ingest.samples_per_second,
+                growth.share,
+                (faces.detector, faces.embedder) if faces else None,
+            ),
         )
 
     def warm_up(self) -> None:
@@ -192,6 +202,31 @@ class Engine:
             unlike=tuple(self._resolved(one) for one in query.unlike),
             filters=replace(query.filters, media_ids=media_ids),
         ))
+
+    def search_again(self, query_id: str, more: Sequence[Example], less: Sequence[Example]) -> Answer:
+        """The same question after feedback. Media ids may be shortened. Raises QueryForgotten."""
+        liked, disliked = [self._resolved(one) for one in more], [self._resolved(one) for one in less]
+        return self.searcher.search_again(query_id, liked, disliked)
+
+    def page(self, token: str) -> Answer:
+        """The page that an answer's ``next_page_token`` names. Raises QueryForgotten."""
+        return self.searcher.page(token)
+
+    def curve(self, query_id: str, media_id: str) -> MediaCurve:
+        """A query's score over time in one media file, whose id may be shortened. Raises QueryForgotten."""
+        return self.searcher.curve(query_id, self.resolve_media_id(media_id))
+
+    def everything(self, query_id: str) -> tuple[Segment, ...]:
+        """All segments of an earlier answer, in its order. Raises QueryForgotten."""
+        return self.searcher.everything(query_id)
+
+    def cutter(self) -> Cutter:
+        """What cuts clips out of originals, in a process of its own."""
+        return Cutter(self.settings.decode, ClipLimits(free_disk_mb=self.settings.ingest.min_free_disk_mb))
+
+    def export_dir(self) -> Path:
+        """Where files lie while they are on their way out."""
+        return self.settings.data_dir / "exports"
 
     def _resolved(self, example: Example) -> Example:
         if example.reference is None:
@@ -253,6 +288,16 @@ class Engine:
         path = self.media_path(media_id)
         with self._decoding:
             return self._decoder.frame_at(path, at_seconds, max_side_px)
+
+    def _frames_between(
+        self, media_id: str, start_seconds: float, end_seconds: float
+    ) -> Iterator[tuple[float, Image]]:
+        """Every frame shown within [start, end), full resolution. Raises NotFound, TimeOutOfRange and
+        MediaError."""
+        path = self.media_path(media_id)
+        with self._decoding:
+            for sample in self._decoder.read_interval(path, start_seconds, end_seconds):
+                yield sample.time_seconds, sample.image
 
     def _open_frame(self, reference: Reference) -> Image:
         return self.frame(reference.media_id, reference.at_seconds)

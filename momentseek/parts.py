@@ -49,7 +49,8 @@ def visual_part(settings: Settings) -> VisualPart:
 
 
 def _pictures(model: EmbedderModel, settings: Settings) -> Calibration:
-    return Calibration(Chance(*model.chance), Scale(*(settings.search.thresholds or model.thresholds)))
+    scale = Scale(*(settings.search.thresholds or model.thresholds))
+    return Calibration(Chance(*model.chance), scale, measured=model.chance_measured)
 
 
 def region_detector(settings: Settings) -> RegionDetector:

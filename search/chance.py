@@ -1,42 +1,57 @@
 """What chance looks like: how similar a query is to things that have nothing to do with it.
 
-A raw cosine means nothing by itself: its level depends on the model, the query and the library. So a query
-is held against a fixed random sample of the index, and a hit counts by how far it stands out of that
-sample, in robust standard deviations (median and median absolute deviation, Rousseeuw and Croux 1993).
+A raw cosine means nothing by itself: its level depends on the model, the library and the query. What
+matters is the upper tail of the cosines to unrelated things: where it begins, and how fast it thins out
+(peaks over a threshold, Pickands 1975). It is learned in three steps, each held to the one before by how many
+independent shots speak for it, so that it holds for half a minute of video as for a hundred hours:
+
+1. the **model**: measured once, in embed/models.py;
+2. the **library**: sampled points as queries, against sampled points of *other* shots. What is looked for
+   does not enter here, however much of the library it fills;
+3. the **query**: its own cosines to the sample move the beginning of the tail, within bounds.
+
+docs/confidence.md says how the constants were found and how well the result holds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.answer import Confidence
-from core.types import Kind
+from core.types import Vectors
 
-_MAD_TO_SIGMA = 1.4826
-_PRIOR_WEIGHT = 50.0
-"""The model's prior counts as this many sampled points: it carries a library of a few pictures and is
-forgotten by one of hours."""
+_TAIL_SHARE = 0.95
+"""The tail is what lies above this quantile ..."""
 
-_NARROWEST, _WIDEST = 0.5, 1.5
-"""Bounds of the deviation, in the prior's. Where everything looks alike a hair's breadth must not look like
-proof; and where what is looked for makes up half of the sample, its own likeness must not count as chance."""
+_TAIL_Z = NormalDist().inv_cdf(_TAIL_SHARE)
+"""... which is where a normal law has it in deviations: 1.645."""
 
-_POOL_WEIGHT = 200.0
-"""What all kinds of vectors show together counts as this many points of each: in a small library kinds then
-compete by likeness, in a large one each by its own chance."""
+_TRUSTED_SHOTS = 40.0
+"""What was known before counts as this many shots."""
 
+_MOST_SHIFT = 1.0
+"""A query's own tail begins at most this many deviations above where it usually does, and never below: what
+fills a tenth of the library must not pass for chance, and a narrow library is no reason to be bold."""
 
-_Deviation = TypeVar("_Deviation", float, NDArray[np.floating])
+_NARROWEST, _WIDEST = 0.7, 1.5
+"""Bounds of a library's deviation, in the model's. Where everything looks alike, a hair's breadth must not
+look like proof."""
+
+_PSEUDO_QUERIES = 256
+
+_REFERENCE_POINTS = 3000
+"""The size of library that the thresholds are stated for: 45 s of busy video."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chance:
-    """Centre and deviation of the cosine between a query and things unrelated to it."""
+    """The normal law whose upper tail is that of the cosines between a query and unrelated things."""
 
     centre: float
     deviation: float
@@ -47,66 +62,85 @@ class Chance:
     def cosine(self, z: float) -> float:
         return self.centre + z * self.deviation
 
-    @classmethod
-    def learn(cls, cosines: NDArray[np.float32], prior: Chance, weight: float = _PRIOR_WEIGHT) -> Chance:
-        """From the query's cosines to the sample, shape (n,), and what was known before, which counts as
-        ``weight`` points."""
-        n = len(cosines)
-        if n == 0:
-            return prior
-        centre = float(np.median(cosines))
-        deviation = float(np.median(np.abs(cosines - centre))) * _MAD_TO_SIGMA
-        share = n / (n + weight)
-        mixed_centre = share * centre + (1 - share) * prior.centre
-        mixed_deviation = share * deviation + (1 - share) * prior.deviation
-        return cls(mixed_centre, _bounded(mixed_deviation, prior))
+    @property
+    def _tail(self) -> float:
+        """The cosine that one unrelated thing in twenty exceeds."""
+        return self.cosine(_TAIL_Z)
+
+    def of_library(self, vectors: Vectors, shots: Sequence[object]) -> Chance:
+        """This model's chance in a library, from sampled points (n, d) and the shot that each is from."""
+        numbers = _numbered(shots)
+        several = int(numbers.max(initial=-1)) + 1
+        if several < 2:
+            return self
+        # As many shots as possible get a say, each with as many points as any other.
+        share = max(1, _PSEUDO_QUERIES // several)
+        asked = np.concatenate([np.flatnonzero(numbers == one)[:share] for one in range(several)])
+        asked = asked[:_PSEUDO_QUERIES]
+        cosines = vectors[asked] @ vectors.T
+        cosines[numbers[asked][:, None] == numbers[None, :]] = np.nan
+        middle, tail = np.nanquantile(cosines, (0.5, _TAIL_SHARE), axis=1)
+        weight = several / (several + _TRUSTED_SHOTS)
+        spread = float(np.median(tail - middle)) / _TAIL_Z
+        deviation = weight * spread + (1 - weight) * self.deviation
+        deviation = float(np.clip(deviation, _NARROWEST * self.deviation, _WIDEST * self.deviation))
+        begins = max(weight * float(np.median(tail)) + (1 - weight) * self._tail, self._tail)
+        return Chance(begins - _TAIL_Z * deviation, deviation)
+
+    def of_query(self, cosines: NDArray[np.float32], shots: int) -> Chance:
+        """This library's chance for one query, from its cosines (n,) to points that were sampled from
+        ``shots`` shots."""
+        if not len(cosines):
+            return self
+        weight = shots / (shots + _TRUSTED_SHOTS)
+        shift = weight * (float(np.quantile(cosines, _TAIL_SHARE)) - self._tail)
+        return Chance(self.centre + min(max(shift, 0.0), _MOST_SHIFT * self.deviation), self.deviation)
+
+    def among(self, points: int) -> Chance:
+        """The same for a library of that many points: the best of many chances is higher than that of few."""
+        more = _best_of(max(points, _REFERENCE_POINTS)) - _best_of(_REFERENCE_POINTS)
+        return Chance(self.cosine(more), self.deviation)
 
 
-def z_of_each(
-    cosines: NDArray[np.float32], scores: NDArray[np.float32], prior: Chance
-) -> NDArray[np.float32]:
-    """How far each score stands out of its own row of cosines: (n, sample) and (n,) -> (n,).
-
-    The query is held against the sample once; this holds every stored thing against it (in speaker
-    verification the two are called z-norm and t-norm, Auckenthaler et al. 2000).
-    """
-    centre = np.median(cosines, axis=1)
-    deviation = np.median(np.abs(cosines - centre[:, None]), axis=1) * _MAD_TO_SIGMA
-    share = cosines.shape[1] / (cosines.shape[1] + _PRIOR_WEIGHT)
-    mixed = _bounded(share * deviation + (1 - share) * prior.deviation, prior)
-    z: NDArray[np.float32] = ((scores - share * centre - (1 - share) * prior.centre) / mixed).astype(
-        np.float32
-    )
-    return z
+def _best_of(points: int) -> float:
+    """The z that one in so many exceeds."""
+    return NormalDist().inv_cdf(1 - 1 / points)
 
 
-def _bounded(deviation: _Deviation, prior: Chance) -> _Deviation:
-    bounded: _Deviation = np.clip(deviation, _NARROWEST * prior.deviation, _WIDEST * prior.deviation)
-    return bounded
+def _numbered(shots: Sequence[object]) -> NDArray[np.intp]:
+    numbers: dict[object, int] = {}
+    return np.array([numbers.setdefault(shot, len(numbers)) for shot in shots], np.intp)
 
 
-def learn_by_kind(cosines: Mapping[Kind, NDArray[np.float32]], prior: Chance) -> dict[Kind, Chance]:
-    """Chance per kind of vector from the query's cosines to the sample of each, shapes (n_kind,)."""
-    together = Chance.learn(np.concatenate([np.zeros(0, np.float32), *cosines.values()]), prior)
-    return {kind: Chance.learn(own, together, _POOL_WEIGHT) for kind, own in cosines.items()}
+_RIGHT_AT_MEDIUM, _RIGHT_AT_HIGH = 0.70, 0.94
+"""Share of right segments where medium and high begin, on the generated sets."""
+
+
+def _log_odds(share: float) -> float:
+    return math.log(share / (1 - share))
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """From z to what people see: a score in [0, 100] and a word. Below ``low`` nothing is returned."""
+    """From z to what people see: a score in [0, 100] and a word. Below ``low`` nothing is returned.
+
+    The score is the chance in percent that a segment is right, a logistic curve through what was measured at
+    medium and at high; docs/confidence.md has the reliability diagram.
+    """
 
     low: float
     medium: float
     high: float
 
     def score(self, z: float) -> float:
-        """50 at medium; 80 at high; strictly rising, so that order is kept.
-
-        >>> Scale(3, 4, 6).score(4.0), Scale(3, 4, 6).score(6.0)
-        (50.0, 80.0)
         """
-        steepness = np.log(4.0) / (self.high - self.medium)
-        return float(round(100 / (1 + np.exp(-steepness * (z - self.medium))), 2))
+        >>> Scale(3, 4, 5).score(4.0), Scale(3, 4, 5).score(5.0)
+        (70.0, 94.0)
+        """
+        at_medium, at_high = _log_odds(_RIGHT_AT_MEDIUM), _log_odds(_RIGHT_AT_HIGH)
+        steepness = (at_high - at_medium) / (self.high - self.medium)
+        odds = math.exp(min(at_medium + steepness * (z - self.medium), 50.0))
+        return round(100 * odds / (1 + odds), 2)
 
     def confidence(self, z: float) -> Confidence | None:
         """None below low."""
@@ -124,13 +158,15 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Per kind of vector: the model's prior of chance, and where the words begin.
+    """Per kind of vector: the model's chance, and where the words begin.
 
+    ``measured``: the model's chance is known; where it is a guess, the library corrects it first.
     ``learns`` is False where the prior is all there is: who is the same person does not depend on who
     else is in the library.
     """
 
     prior: Chance
     scale: Scale
+    measured: bool = False
     learns: bool = True
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from core.record import Points, VectorName
 from core.types import Kind, Vectors
 from index.store import VectorStore, Where
-from search.chance import Calibration, Chance, learn_by_kind, z_of_each
+from search.chance import Calibration, Chance
 
 _FIRST_LOOK = 1000
 """Hits of the first round: enough to name every media file worth a second look."""
@@ -20,13 +20,13 @@ _FIRST_LOOK = 1000
 _SECOND_LOOK = 20_000
 """Hits of the second round, all from the candidates: their curves."""
 
-_DOUBTED, _DOUBT_NEEDS = 1000, 500
-"""Hits whose own resemblances are looked at, and sampled points without which that says too little."""
+_MOST_OF_ONE = 500_000
+"""Points of one media file that a curve is drawn from: some ten hours."""
+
+_KINDS: dict[VectorName, tuple[Kind, ...]] = {"visual": ("frame", "region", "tile"), "face": ("face",)}
 
 _SAMPLE_SECONDS = 10.0
 """How long a sample of the library stands for it."""
-
-_NONE = np.zeros((0, 0), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,41 +71,27 @@ class Finder:
         if len(hits) >= _FIRST_LOOK and candidates:
             hits = self._best(wanted, replace(where, media_ids=tuple(candidates)), _SECOND_LOOK, floor)
             z = _z(hits, chance)
-        return Evidence(hits, self._doubted(wanted, hits, z), chance)
+        return Evidence(hits, z, chance)
 
-    def everything_in(self, wanted: Wanted, media_id: str) -> Evidence:
-        """Every hit in one media file, however low."""
+    def everything_in(self, wanted: Wanted, where: Where) -> Evidence:
+        """Every hit ``where`` allows, however low: for one media file. At most _MOST_OF_ONE, the best."""
+        where = replace(where, kinds=wanted.kinds)
         chance = self.chance(wanted)
-        hits = self._best(wanted, Where((media_id,), kinds=wanted.kinds), _SECOND_LOOK, None)
-        return Evidence(hits, self._doubted(wanted, hits, _z(hits, chance)), chance)
+        most = min(self._store.count(where), _MOST_OF_ONE)
+        hits = self._best(wanted, where, max(most, 1), None)
+        return Evidence(hits, _z(hits, chance), chance)
 
     def chance(self, wanted: Wanted) -> dict[Kind, Chance]:
         """Where the query's cosines to unrelated things lie, per kind of vector."""
         calibration = wanted.calibration
         if not calibration.learns:
             return dict.fromkeys(wanted.kinds, calibration.prior)
-        samples = {kind: self._samples.get(wanted.name, kind) for kind in wanted.kinds}
-        cosines = {kind: (own @ wanted.like.T).max(axis=1) for kind, own in samples.items() if len(own)}
-        learned = learn_by_kind(cosines, calibration.prior)
-        return {kind: learned.get(kind, calibration.prior) for kind in wanted.kinds}
-
-    def _doubted(self, wanted: Wanted, hits: Points, z: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Scores after the other side was asked as well: some things in a library resemble anything (a
-        plain wall, a crowd), so a hit must also stand out of what *it* resembles by chance."""
-        if not wanted.calibration.learns or wanted.from_words:
-            return z
-        kinds = sorted(set(hits.kind))
-        sample = np.concatenate([self._samples.get(wanted.name, kind) for kind in kinds] or [_NONE])
-        if len(sample) < _DOUBT_NEEDS:
-            return z
-        rows = np.argsort(-z, kind="stable")[:_DOUBTED]
-        stored = self._store.get([hits.id[row] for row in rows], wanted.name)
-        at = {point: row for row, point in enumerate(hits.id)}
-        mine = np.array([at[point] for point in stored.id], np.intp)
-        prior = wanted.calibration.prior
-        checked = z.copy()
-        checked[mine] = np.minimum(z[mine], z_of_each(stored.vectors @ sample.T, hits.score[mine], prior))
-        return checked
+        sample = self._samples.get(wanted.name)
+        # How near pictures come to each other says nothing about how near words come to them.
+        known = calibration.measured or wanted.from_words
+        usual = calibration.prior if known else sample.chance(calibration.prior)
+        learned = usual.of_query((sample.vectors @ wanted.like.T).max(axis=1), len(set(sample.shots)))
+        return dict.fromkeys(wanted.kinds, learned.among(sample.points))
 
     def _best(self, wanted: Wanted, where: Where, limit: int, floor: float | None) -> Points:
         """Hits of all query vectors together, each point once with its best cosine, best first."""
@@ -129,17 +115,38 @@ def _z(hits: Points, chance: Mapping[Kind, Chance]) -> NDArray[np.float32]:
     return z
 
 
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """Vectors (n, d) of points drawn from a library of ``points``, and the shot that each is from."""
+
+    vectors: Vectors
+    shots: list[tuple[str, int]]
+    points: int
+    _learned: dict[Chance, Chance] = field(default_factory=dict)
+
+    def chance(self, prior: Chance) -> Chance:
+        if prior not in self._learned:
+            self._learned[prior] = prior.of_library(self.vectors, self.shots)
+        return self._learned[prior]
+
+
 class _Samples:
-    """The fixed random sample per kind of vector, read again after a while: the library may have grown."""
+    """The fixed random sample of every kind of vector, read again now and then: libraries grow."""
 
     def __init__(self, store: VectorStore, size: int):
         self._store, self._size = store, size
-        self._kept: dict[tuple[VectorName, Kind], tuple[float, Vectors]] = {}
+        self._kept: dict[VectorName, tuple[float, _Sample]] = {}
 
-    def get(self, name: VectorName, kind: Kind) -> Vectors:
+    def get(self, name: VectorName) -> _Sample:
         now = time.monotonic()
-        kept = self._kept.get((name, kind))
+        kept = self._kept.get(name)
         if kept is None or now - kept[0] > _SAMPLE_SECONDS:
-            kept = now, self._store.sample(name, Where(kinds=(kind,)), self._size).vectors
-            self._kept[name, kind] = kept
+            kept = self._kept[name] = now, self._draw(name)
         return kept[1]
+
+    def _draw(self, name: VectorName) -> _Sample:
+        kinds = _KINDS[name]
+        drawn = [self._store.sample(name, Where(kinds=(kind,)), self._size) for kind in kinds]
+        points = Points.concatenate(drawn)
+        shots = list(zip(points.media_id, points.shot.tolist(), strict=True))
+        return _Sample(points.vectors, shots, self._store.count(Where(kinds=kinds)))

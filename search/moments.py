@@ -28,23 +28,22 @@ def find_moments(
         rows = np.flatnonzero(media == media_id)
         hits = evidence.hits[rows]
         curve = curve_of(hits, evidence.z[rows], references)
-        moments += [_moment(hits, curve, span) for span in grow(curve, least_z, growth)]
+        moments += [_moment(hits, curve, span) for span in grow(curve, least_z, growth, hits.shot[curve.hit])]
     moments.sort(key=lambda one: (-one.z, one.media_id, one.start_seconds))
     return moments
 
 
 def curve_of(hits: Points, z: NDArray[np.float32], references: Sequence[Reference] = ()) -> Curve:
-    """The curve of one media file from its hits. Near a moment that was clicked it is at most the best found
-    elsewhere in the file: neighbours may carry a stretch on, they may not make one. A still that was clicked
-    drops out of its own answer."""
-    curve = best_per_time(hits.time_seconds, hits.span_seconds, z)
+    """The curve of one media file from its hits. Near a moment that was clicked, and as long as something
+    seen there stands for, it is at most the best found elsewhere in the file: neighbours may carry a stretch
+    on, they may not make one. A still that was clicked drops out of its own answer."""
+    curve = best_per_time(hits.span_seconds, z)
     near = np.zeros(len(curve), bool)
     for reference in references:
         if len(hits) and reference.media_id == hits.media_id[0]:
+            starts, ends = hits.span_seconds[curve.hit].T
             at = reference.at_seconds
-            near |= (curve.start_seconds <= at + _NEIGHBOUR_SECONDS) & (
-                curve.end_seconds >= at - _NEIGHBOUR_SECONDS
-            )
+            near |= (starts <= at + _NEIGHBOUR_SECONDS) & (ends >= at - _NEIGHBOUR_SECONDS)
     if not near.any():
         return curve
     elsewhere = float(curve.z[~near].max(initial=0.0))
@@ -58,7 +57,7 @@ def _moment(hits: Points, curve: Curve, span: Span) -> Moment:
         media_type=hits.media_type[row],
         start_seconds=span.start_seconds,
         end_seconds=span.end_seconds,
-        best_seconds=float(hits.time_seconds[row]),
+        best_seconds=max(float(hits.time_seconds[row]), span.start_seconds),
         kind=hits.kind[row],
         box_xyxy=_box(hits, row),
         z=span.z,

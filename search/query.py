@@ -71,6 +71,7 @@ class Terms:
     refine: bool
     sort: Sort
     grouped: bool
+    rejected: tuple[Reference, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,12 @@ from embed.embedder import Embedder
 from index.store import VectorStore, Where
 from search.chance import Calibration, Chance, Scale
 from search.describe import Describer, FaceSearch, WordSearch
-from search.evidence import Finder, Wanted
+from search.evidence import Evidence, Finder, Wanted
 from search.memory import Memory, Remembered, page_token, read_page_token
 from search.moment import Moment
 from search.moments import curve_of, find_moments
 from search.query import Example, Query, Reference, Terms
+from search.second_round import widened
 from search.segments import Growth
 
 _MOST_MOMENTS = 5000
@@ -105,7 +106,8 @@ class Searcher:
         like, unlike = self._describer.examples(mode, more), self._describer.examples(mode, less)
         watch.lap("embed")
         wanted = replace(wanted, like=_stack(wanted.like, like), unlike=_stack(wanted.unlike, unlike))
-        return self._answer(before.terms, wanted, watch)
+        rejected = *before.terms.rejected, *(one.reference for one in less if one.reference is not None)
+        return self._answer(replace(before.terms, rejected=rejected), wanted, watch)
 
     def page(self, token: str) -> Answer:
         """The page that ``next_page_token`` names, as the library was when the question was asked.
@@ -113,11 +115,17 @@ class Searcher:
         query_id, offset = read_page_token(token)
         return self._page(self._memory.get(query_id), offset, {})
 
+    def everything(self, query_id: str) -> tuple[Segment, ...]:
+        """All segments of an earlier answer, in its order. Raises QueryForgotten."""
+        asked = self._memory.get(query_id)
+        return tuple(self._segment(one, asked.wanted.calibration.scale) for one in asked.moments)
+
     def curve(self, query_id: str, media_id: str) -> MediaCurve:
         """Score over time in one media file, also below the line. Raises QueryForgotten."""
         asked = self._memory.get(query_id)
         scale = asked.wanted.calibration.scale
-        evidence = self._finder.everything_in(asked.wanted, media_id)
+        where = Where((media_id,), labels=asked.terms.filters.labels or None)
+        evidence = self._finder.everything_in(asked.wanted, where)
 
         def line(kinds: Sequence[Kind]) -> Line:
             rows = np.flatnonzero(np.isin(np.array(evidence.hits.kind, "U6"), kinds))
@@ -138,16 +146,27 @@ class Searcher:
         filters = terms.filters
         least = wanted.calibration.scale.levels[filters.min_confidence]
         where = Where(filters.media_ids or None, filters.media_type, labels=filters.labels or None)
-        evidence = self._finder.find(wanted, where, least, self._growth.share)
-        watch.lap("store")
-        moments = find_moments(evidence, least, self._growth, terms.references)[:_MOST_MOMENTS]
-        watch.lap("segments")
+        evidence, moments = self._round(terms, wanted, where, least, watch)
+        wider = widened(self._store, wanted, evidence, moments[0]) if moments else None
+        if wider is not None:
+            evidence, moments = self._round(terms, wider, where, least, watch)
+            wanted = wider
         if terms.refine and self._refiner is not None:
             moments = self._refiner.refine(moments, wanted.like, evidence.chance, least)
             watch.lap("refine")
         asked = Remembered(uuid.uuid4().hex, terms, wanted, self._ordered(terms, moments))
         self._memory.keep(asked)
         return self._page(asked, 0, watch.laps)
+
+    def _round(
+        self, terms: Terms, wanted: Wanted, where: Where, least_z: float, watch: _Stopwatch
+    ) -> tuple[Evidence, list[Moment]]:
+        evidence = self._finder.find(wanted, where, least_z, self._growth.share)
+        watch.lap("candidates")
+        moments = find_moments(evidence, least_z, self._growth, terms.references)[:_MOST_MOMENTS]
+        rejected = terms.rejected
+        watch.lap("curves")
+        return evidence, [one for one in moments if not any(_holds(one, other) for other in rejected)]
 
     def _ordered(self, terms: Terms, moments: Sequence[Moment]) -> tuple[Moment, ...]:
         """Best first, or by time within a file; kept together by file where that was asked for."""
@@ -176,6 +195,7 @@ class Searcher:
             message=say_how_many([(one.media_id, one.media_type) for one in asked.moments]),
             segments=tuple(self._segment(one, scale) for unit in page for one in unit),
             next_page_token=page_token(asked.query_id, end) if end < len(units) else None,
+            remaining=max(len(units) - end, 0),
             groups=tuple(self._group(unit, scale) for unit in page) if terms.grouped else None,
             timings_ms=timings_ms,
         )
@@ -206,16 +226,24 @@ class Searcher:
         )
 
 
+def _holds(moment: Moment, reference: Reference) -> bool:
+    if moment.media_id != reference.media_id:
+        return False
+    return moment.media_type == "image" or moment.start_seconds <= reference.at_seconds < moment.end_seconds
+
+
 def _stack(one: Vectors, other: Vectors) -> Vectors:
     return np.concatenate([one, other]) if len(other) else one
 
 
 class _Stopwatch:
+    """Milliseconds by stage; a stage that comes twice is summed."""
+
     def __init__(self) -> None:
         self.laps: dict[str, float] = {}
         self._since = time.perf_counter()
 
     def lap(self, stage: str) -> None:
         now = time.perf_counter()
-        self.laps[stage] = round((now - self._since) * 1000, 2)
+        self.laps[stage] = round(self.laps.get(stage, 0.0) + (now - self._since) * 1000, 2)
         self._since = now

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Best score per sampled time of one media file, in order of time, shape (n,) each.
+    """Best score over the time of one media file, shape (n,) each.
 
-    ``start_seconds`` and ``end_seconds`` bound what the sample stands for, half-open; ``hit`` is the row
-    of the hit that scored best there.
+    Half-open intervals [start_seconds, end_seconds), in order of time and disjoint. ``hit`` is the row of the
+    hit that scored best there; where no hit stands for the time, there is no interval. A still is one
+    interval without length.
     """
 
     start_seconds: NDArray[np.float64]
@@ -25,25 +26,52 @@ class Curve:
         return len(self.z)
 
 
-def best_per_time(
-    time_seconds: NDArray[np.float64], span_seconds: NDArray[np.float64], z: NDArray[np.float32]
-) -> Curve:
-    """The curve of one media file from its hits: times (n,), spans (n, 2), scores (n,)."""
-    order = np.lexsort((-z, time_seconds))
-    times = time_seconds[order]
-    first = np.ones(len(order), bool)
-    first[1:] = times[1:] != times[:-1]
-    rows = order[first]
-    return Curve(span_seconds[rows, 0], span_seconds[rows, 1], z[rows], rows.astype(np.int64))
+def best_per_time(span_seconds: NDArray[np.float64], z: NDArray[np.float32]) -> Curve:
+    """The curve of one media file from its hits: half-open spans (n, 2), which may overlap, and scores (n,).
+    Its intervals lie between neighbouring starts and ends of spans.
+
+    >>> made = best_per_time(np.float64([[0, 9], [2, 3]]), np.float32([4, 5]))
+    >>> made.start_seconds.tolist(), made.end_seconds.tolist(), made.z.tolist()
+    ([0.0, 2.0, 3.0], [2.0, 3.0, 9.0], [4.0, 5.0, 4.0])
+    """
+    edges = np.unique(span_seconds)
+    first, stop = np.searchsorted(edges, span_seconds).T
+    rising = np.argsort(-z, kind="stable")[::-1]
+    place = _highest(first[rising], np.maximum(stop, first + 1)[rising], len(edges))
+    at = np.flatnonzero(place >= 0)
+    hit = rising[place[at]].astype(np.int64)
+    return Curve(edges[at], np.append(edges[1:], edges[-1:])[at], z[hit], hit)
+
+
+def _highest(first: NDArray[np.intp], stop: NDArray[np.intp], cells: int) -> NDArray[np.intp]:
+    """For each cell the highest n whose range [first[n], stop[n]) holds it, or -1. No range is empty.
+
+    A range is two overlapping blocks whose length is a power of two; the blocks of one length are halved
+    together. So the work grows with the ranges and with the logarithm of their length, not with the length.
+    """
+    level = np.frexp(stop - first)[1] - 1
+    highest = np.full(cells, -1, np.intp)
+    for power in range(int(level.max(initial=-1)), -1, -1):
+        length = 1 << power
+        highest[length:] = np.maximum(highest[length:], highest[:-length])
+        own = np.flatnonzero(level == power)
+        for begin in (first[own], stop[own] - length):
+            # Of several assignments to one cell the last stays: the highest, as ``own`` ascends.
+            block = np.full(cells, -1, np.intp)
+            block[begin] = own
+            highest = np.maximum(highest, block)
+    return highest
 
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """How a segment grows from a peak: while the curve stays above ``share`` of the peak, across holes
-    of at most ``bridge_seconds``."""
+    """How a segment grows from a peak: while the curve stays above ``share`` of the peak, across holes of at
+    most ``bridge_seconds``, and over a cut only where it is above ``share_over_cut`` on the other side: one
+    thing in two shots is one segment if it is as plain to see in both, else two."""
 
-    share: float = 0.5
+    share: float = 0.45
     bridge_seconds: float = 1.0
+    share_over_cut: float = 0.65
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +84,24 @@ class Span:
     hit: int
 
 
-def grow(curve: Curve, least_z: float, growth: Growth) -> list[Span]:
+def grow(
+    curve: Curve, least_z: float, growth: Growth, shot: NDArray[np.int64] | None = None
+) -> list[Span]:
     """Spans of a curve, best first; every peak is at least ``least_z``. A sample belongs to one span.
+    ``shot`` says which shot each interval is in, shape (n,); None: all in one.
 
     Samples that are missing from the curve (they scored too low to be fetched) end a span like samples
     below the share.
     """
     free = np.ones(len(curve), bool)
+    shot = np.zeros(len(curve), np.int64) if shot is None else shot
     spans: list[Span] = []
     while free.any():
         peak = int(np.where(free, curve.z, -np.inf).argmax())
         if curve.z[peak] < least_z:
             break
-        good = curve.z >= growth.share * curve.z[peak]
+        share = np.where(shot == shot[peak], growth.share, growth.share_over_cut)
+        good = curve.z >= share * curve.z[peak]
         first = _reach(curve, good, free, peak, -1, growth.bridge_seconds)
         last = _reach(curve, good, free, peak, +1, growth.bridge_seconds)
         free[first : last + 1] = False

@@ -120,9 +120,14 @@ def test_spans_of_a_video_touch_and_cover_it(undisturbed: Path, model_dir: Path)
             assert all(stop == start for (_, stop), (start, _) in pairwise(spans))
             assert spans[-1][1] == pytest.approx(LENGTH_SECONDS[row.name])
             assert CUT_SECONDS[row.name] in [pytest.approx(start) for start, _ in spans]
-            assert row.sample_count == len(frames) >= 2 * LENGTH_SECONDS[row.name]
+            assert row.sample_count >= 2 * LENGTH_SECONDS[row.name]
+            assert row.sample_count >= len(frames)
             everything = engine.store.scroll("visual", Where(media_ids=(row.id,)))
-            assert {tuple(span) for span in everything.span_seconds.tolist()} == set(map(tuple, spans))
+            starts, ends = everything.span_seconds.T
+            assert starts.tolist() == everything.time_seconds.tolist()
+            cut = CUT_SECONDS[row.name]
+            assert ((ends <= cut + 1e-6) | (starts >= cut - 1e-6)).all()
+            assert ((starts < ends) & (ends <= LENGTH_SECONDS[row.name] + 1e-6)).all()
 
 
 def test_a_still_has_no_extent(undisturbed: Path, model_dir: Path) -> None:

@@ -12,7 +12,7 @@ from ingest.reading import read_samples
 from ingest.shots import LOOKAHEAD_FRAMES, ShotFinder
 from tests.support.media_factory import Image, textured, write_video
 
-FOOTAGE = Path("/work/shared/media")
+FOOTAGE = Path(__file__).resolve().parents[3] / "shared" / "media"
 SIZE = (160, 96)
 
 

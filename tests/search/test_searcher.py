@@ -8,19 +8,25 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from core.errors import InvalidBox, InvalidRequest
+from core.answer import Answer, Segment
+from core.boxes import area
+from core.errors import InvalidBox, InvalidRequest, QueryForgotten
 from core.packaged import packaged_file
 from core.pictures import read_picture
 from core.types import Image, MediaType
 from detect.detectors.salient import SalientRegions
 from embed.embedders.mobilenet import MobileNetEmbedder
+from index.store import Where
 from index.stores.edge import EdgeStore
 from ingest.analyze import Analyzer, to_points
 from ingest.media import Sample
 from search.chance import Calibration, Chance, Scale
-from search.query import Example, Filters, Query, Reference
-from search.searcher import Searcher
+from search.describe import Describer
+from search.memory import page_token
+from search.query import Example, Filters, Query, Reference, Sort
+from search.searcher import Line, Searcher
 
 PHOTOGRAPHS = {
     name: packaged_file(package, relative)
@@ -101,7 +107,7 @@ def library(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterat
 
 @pytest.fixture(scope="module")
 def searcher(library: Library) -> Searcher:
-    calibration = Calibration(Chance(0.0, 0.1), Scale(4.0, 4.8, 6.3))
+    calibration = Calibration(Chance(0.143, 0.12), Scale(3.2, 3.8, 4.4), measured=True)
     return Searcher(library.store, library.embedder, calibration, None, str, library.open_frame)
 
 
@@ -173,7 +179,7 @@ def test_a_moment_of_the_library_finds_the_others(searcher: Searcher) -> None:
 
 def test_the_clicked_sample_is_no_evidence(library: Library) -> None:
     """Alone in its video, a clicked picture must not report itself as found."""
-    calibration = Calibration(Chance(0.0, 0.1), Scale(4.0, 4.8, 6.3))
+    calibration = Calibration(Chance(0.143, 0.12), Scale(3.2, 3.8, 4.4), measured=True)
     alone = Searcher(
         library.store, library.embedder, calibration, None, str, lambda _: view("hopper", 1.1, light=0.9)
     )
@@ -239,3 +245,194 @@ def test_limits_of_a_query() -> None:
 def test_faces_where_there_are_none(searcher: Searcher) -> None:
     with pytest.raises(InvalidRequest, match="without faces"):
         searcher.search(Query.of(view("cat"), mode="face"))
+
+
+# Pages
+
+
+def coffee_and_flower(limit: int = 50, sort: Sort = "score", grouped: bool = False) -> Query:
+    examples = Example(view("coffee", 1.2)), Example(view("flower", 1.2))
+    return Query(examples, filters=Filters(limit=limit), sort=sort, grouped=grouped)
+
+
+def all_pages(searcher: Searcher, first: Answer) -> list[Answer]:
+    pages = [first]
+    while pages[-1].next_page_token is not None:
+        pages.append(searcher.page(pages[-1].next_page_token))
+    return pages
+
+
+@pytest.mark.parametrize("sort", ["score", "time"])
+@pytest.mark.parametrize("limit", [1, 2, 3, 4])
+def test_pages_are_the_whole_answer_in_parts(searcher: Searcher, limit: int, sort: Sort) -> None:
+    whole = searcher.search(coffee_and_flower(sort=sort))
+    assert (len(whole.segments), whole.next_page_token, whole.remaining) == (4, None, 0)
+    pages = all_pages(searcher, searcher.search(coffee_and_flower(limit, sort)))
+    assert tuple(one for page in pages for one in page.segments) == whole.segments
+    assert [len(page.segments) for page in pages[:-1]] == [limit] * (len(pages) - 1)
+    assert [page.remaining for page in pages] == [max(4 - limit * (n + 1), 0) for n in range(len(pages))]
+    assert {(page.query_id, page.message) for page in pages} == {(pages[0].query_id, whole.message)}
+
+
+def test_pages_stay_as_they_were_while_media_arrive(searcher: Searcher, library: Library) -> None:
+    whole = searcher.search(coffee_and_flower())
+    first = searcher.search(coffee_and_flower(limit=2))
+    library._add("late", "image", [Sample(0.0, 0, view("coffee", 1.2))], 0.0)
+    try:
+        pages = all_pages(searcher, first)
+        assert tuple(one for page in pages for one in page.segments) == whole.segments
+        anew = searcher.search(coffee_and_flower())
+        assert "late" in {one.media_id for one in anew.segments} and len(anew.segments) == 5
+    finally:
+        library.store.delete(Where(("late",)))
+
+
+@pytest.mark.parametrize("sort", ["score", "time"])
+def test_groups_name_each_media_once_and_pages_count_media(searcher: Searcher, sort: Sort) -> None:
+    flat = searcher.search(coffee_and_flower())
+    whole = searcher.search(coffee_and_flower(sort=sort, grouped=True))
+    assert flat.groups is None and whole.groups is not None
+    assert {one.media_id: one.segment_count for one in whole.groups} == {
+        "other": 2, "reel": 1, "still-coffee": 1,
+    }  # fmt: skip
+    in_order = [one.media_id for group in whole.groups for one in [group] * group.segment_count]
+    assert [one.media_id for one in whole.segments] == in_order
+    assert sorted(map(repr, whole.segments)) == sorted(map(repr, flat.segments))
+    for group in whole.groups:
+        scores = [one.score for one in whole.segments if one.media_id == group.media_id]
+        assert group.score == max(scores)
+    pages = all_pages(searcher, searcher.search(coffee_and_flower(1, sort, grouped=True)))
+    assert [page.groups for page in pages] == [(group,) for group in whole.groups]
+    assert [page.remaining for page in pages] == [2, 1, 0]
+    assert tuple(one for page in pages for one in page.segments) == whole.segments
+
+
+def test_the_best_first_or_by_name_and_time(searcher: Searcher) -> None:
+    by_score = searcher.search(coffee_and_flower()).segments
+    assert [one.score for one in by_score] == sorted((one.score for one in by_score), reverse=True)
+    by_time = searcher.search(coffee_and_flower(sort="time")).segments
+    assert [(one.media, one.start_seconds) for one in by_time] == [
+        ("other", 0.0), ("other", 6.0), ("reel", 0.0), ("still-coffee", 0.0),
+    ]  # fmt: skip
+    best_groups = [one.score for one in searcher.search(coffee_and_flower(grouped=True)).groups or ()]
+    assert best_groups == sorted(best_groups, reverse=True)
+
+
+def test_what_was_never_asked_is_not_remembered(searcher: Searcher) -> None:
+    for forgotten in (
+        lambda: searcher.page(page_token("0" * 32, 50)),
+        lambda: searcher.curve("0" * 32, "reel"),
+        lambda: searcher.search_again("0" * 32, [Example(None, Reference("reel"))], []),
+    ):
+        with pytest.raises(QueryForgotten, match="ask it again"):
+            forgotten()
+
+
+# Curves
+
+
+def inside(line: Line, segment: Segment) -> NDArray[np.float32]:
+    """The scores of a line within a segment."""
+    starts = line.start_seconds
+    within = (starts >= segment.start_seconds) & (starts < max(segment.end_seconds, 1e-3))
+    return line.score[within]
+
+
+@pytest.mark.parametrize("media_id", ["reel", "other", "still-coffee"])
+def test_a_curve_peaks_where_and_as_high_as_its_segments(searcher: Searcher, media_id: str) -> None:
+    answer = searcher.search(coffee_and_flower())
+    curve = searcher.curve(answer.query_id, media_id)
+    assert curve.segments == tuple(one for one in answer.segments if one.media_id == media_id) != ()
+    for segment in curve.segments:
+        assert inside(curve.best, segment).max() == pytest.approx(segment.score, abs=0.01)
+    thresholds = curve.thresholds
+    assert 0 < thresholds["low"] < thresholds["medium"] < thresholds["high"] < 100
+
+
+def test_a_curve_is_there_where_nothing_matches_too(searcher: Searcher) -> None:
+    query_id = searcher.search(Query.of(view("coffee", 1.2))).query_id
+    curve = searcher.curve(query_id, "other")
+    assert list(curve.best.start_seconds) == [step / 2 for step in range(24)]
+    assert list(curve.best.end_seconds) == [step / 2 for step in range(1, 25)]
+    [segment] = curve.segments
+    below = curve.best.score[~np.isin(curve.best.score, inside(curve.best, segment))]
+    assert len(below) == 18 and (below < curve.thresholds["low"]).all()
+    nothing = searcher.curve(query_id, "still-hopper")
+    assert nothing.segments == () and nothing.best.score[0] < nothing.thresholds["low"]
+    assert len(searcher.curve(query_id, "no such media").best.score) == 0
+
+
+def test_the_best_line_is_the_best_of_its_parts(searcher: Searcher) -> None:
+    curve = searcher.curve(searcher.search(coffee_and_flower()).query_id, "other")
+    assert curve.parts.keys() == {"frames", "regions"}
+    together = np.maximum(curve.parts["frames"].score, curve.parts["regions"].score)
+    assert np.array_equal(together, curve.best.score)
+    assert (curve.parts["frames"].score != curve.parts["regions"].score).any()
+
+
+# Feedback
+
+
+def test_what_is_liked_comes_up(searcher: Searcher) -> None:
+    before = searcher.search(Query.of(view("hopper", 1.2)))
+    assert {one.media_id for one in before.segments} == {"still-hopper"}
+    for box in (None, (0.05, 0.0, 0.575, 1.0)):
+        liked = Example(None, Reference("reel", 8.0), box)
+        after = searcher.search_again(before.query_id, [liked], [])
+        assert after.query_id != before.query_id
+        places = {(one.media_id, one.start_seconds, one.end_seconds) for one in after.segments}
+        assert places == {("still-hopper", 0.0, 0.0), ("reel", 7.0, 11.0)}
+    # What was asked first still is what it was.
+    assert searcher.page(page_token(before.query_id, 0)).segments == before.segments
+
+
+def test_what_is_disliked_goes_and_the_rest_stays(library: Library) -> None:
+    """Wrong results, because this scale lets anything through."""
+    calibration = Calibration(Chance(0.143, 0.12), Scale(-1.0, 3.8, 4.4), measured=True)
+    generous = Searcher(library.store, library.embedder, calibration, None, str, library.open_frame)
+    before = generous.search(Query.of(view("rocket", 1.3, light=1.1), mode="object"))
+    right, *wrong = before.segments
+    assert (right.media_id, right.start_seconds, right.end_seconds) == ("other", 3.0, 6.0)
+    assert {one.media_id for one in wrong} >= {"reel", "still-hopper"}
+    query_id, gone = before.query_id, set()
+    for segment in wrong:
+        # Each round goes on from the answer of the one before.
+        reference = Reference(segment.media_id, segment.best_seconds)
+        after = generous.search_again(query_id, [], [Example(None, reference, segment.box_xyxy)])
+        query_id = after.query_id
+        gone.add((segment.media_id, segment.start_seconds))
+        places = {(one.media_id, one.start_seconds) for one in after.segments}
+        assert not places & gone and ("other", 3.0) in places
+
+
+# Stored vectors
+
+
+def refuse_to_open(reference: Reference) -> Image:
+    raise LookupError(f"opened {reference}")
+
+
+def test_a_stored_box_or_frame_is_not_opened_again(library: Library) -> None:
+    calibration = Calibration(Chance(0.143, 0.12), Scale(3.2, 3.8, 4.4), measured=True)
+    closed = Searcher(library.store, library.embedder, calibration, None, str, refuse_to_open)
+    # Between two samples: the one before stands for it.
+    clicked = Reference("reel", 1.2)
+    stored = library.store.scroll("visual", Where(("reel",), kinds=("region",), time_seconds=(1.0, 1.1)))
+    x1, y1, x2, y2 = stored.box_xyxy[area(stored.box_xyxy).argmax()].tolist()
+    for box in (None, (x1, y1, x2, y2), (round(x1, 2), round(y1, 2), round(x2, 2), round(y2, 2))):
+        found_there = found(closed, Query.of(reference=clicked, box_xyxy=box))
+        assert ("other", 6.0, 9.0) in found_there
+    for box in ((0.4, 0.4, 0.5, 0.5), (x1, y1, (x1 + x2) / 2, y2)):
+        with pytest.raises(LookupError, match="opened"):
+            closed.search(Query.of(reference=clicked, box_xyxy=box))
+
+
+def test_of_several_stored_boxes_the_clicked_one_is_taken(library: Library) -> None:
+    calibration = Calibration(Chance(0.143, 0.12), Scale(3.2, 3.8, 4.4), measured=True)
+    describer = Describer(library.store, library.embedder, calibration, None, None, refuse_to_open)
+    stored = library.store.scroll("visual", Where(("reel",), kinds=("region",), time_seconds=(1.0, 1.1)))
+    assert len(stored) > 1
+    for point, (x1, y1, x2, y2) in zip(stored.id, stored.box_xyxy.tolist(), strict=True):
+        clicked = Example(None, Reference("reel", 1.0), (x1, y1, x2, y2))
+        taken = describer.examples("object", [clicked])
+        assert np.array_equal(taken, library.store.get([point], "visual").vectors)

@@ -1,0 +1,37 @@
+"""A second question, asked with what the first one found for certain: the thing as the library shows it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from index.store import VectorStore
+from search.evidence import Evidence, Wanted
+from search.moment import Moment
+
+_MOST_VECTORS = 3
+"""Sights of the best moment that are added to the question."""
+
+
+def widened(store: VectorStore, wanted: Wanted, evidence: Evidence, best: Moment) -> Wanted | None:
+    """The question with the surest sights of its best moment added; None where nothing is sure enough.
+
+    Against drift: only a moment of high confidence is trusted, of it only sights that are at least medium by
+    themselves, and there is no third round (pseudo relevance feedback, as RELOCATE, arXiv 2412.01826, does
+    with tracks).
+    """
+    scale, hits = wanted.calibration.scale, evidence.hits
+    if best.z < scale.high or wanted.from_words or not wanted.calibration.learns:
+        return None
+    times = hits.time_seconds
+    rows = np.flatnonzero(
+        (np.array(hits.media_id) == best.media_id)
+        & (np.array(hits.kind) == best.kind)
+        & (times >= best.start_seconds)
+        & ((times < best.end_seconds) | (best.media_type == "image"))
+        & (evidence.z >= scale.medium)
+    )
+    surest = rows[np.argsort(-evidence.z[rows], kind="stable")][:_MOST_VECTORS]
+    seen = store.get([hits.id[row] for row in surest], wanted.name).vectors
+    return replace(wanted, like=np.concatenate([wanted.like, seen])) if len(seen) else None
