@@ -1,4 +1,7 @@
-"""What routes ask of the application."""
+"""What routes ask of the application.
+
+All are async: FastAPI runs others on the threads that routes share, where they wait when those are taken.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +9,34 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from api.floods import Places
+from api.keyring import Keyring
 from api.library import Library
 from core.settings import ServerSettings
 
 
-def _library(request: Request) -> Library:
+async def _library(request: Request) -> Library:
     library: Library = request.app.state.library
     return library
 
 
-def _settings(request: Request) -> ServerSettings:
+async def _settings(request: Request) -> ServerSettings:
     settings: ServerSettings = request.app.state.settings
     return settings
 
 
+async def _places(request: Request) -> Places:
+    places: Places = request.app.state.places
+    return places
+
+
+async def _keyring(request: Request) -> Keyring:
+    ring: Keyring = request.app.state.keyring
+    return ring
+
+
 LibraryDep = Annotated[Library, Depends(_library)]
 SettingsDep = Annotated[ServerSettings, Depends(_settings)]
+PlacesDep = Annotated[Places, Depends(_places)]
+"""Whatever needs a model goes through these: ``await places.run(work)``."""
+KeyringDep = Annotated[Keyring, Depends(_keyring)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
+from api.redact import redact
 from core.errors import (
     FingerprintMismatch,
     InvalidRequest,
@@ -21,8 +21,6 @@ from core.errors import (
     NotFound,
     StoreError,
 )
-
-_log = logging.getLogger(__name__)
 
 _STATUS: tuple[tuple[type[MomentseekError], int], ...] = (
     (InvalidRequest, 400),
@@ -36,7 +34,7 @@ _STATUS: tuple[tuple[type[MomentseekError], int], ...] = (
 """First match wins."""
 
 _CODES = {404: "resource_not_exist", 405: "method_not_allowed", 413: "request_too_large",
-          416: "range_not_satisfiable"}  # fmt: skip
+          416: "range_not_satisfiable", 429: "too_many_requests"}  # fmt: skip
 
 
 class Problem(BaseModel):
@@ -50,9 +48,12 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "description": description}
     for status, description in {
         400: "The request makes no sense as it is",
+        401: "The library has keys, and this is none of them",
+        403: "The key may not do this, or another site's page has asked",
         404: "There is no such thing",
         413: "Too much was sent",
         422: "The media file cannot be used",
+        429: "Too many ask at once; Retry-After says in how many seconds to come back",
         503: "The index or a model is not available now",
     }.items()
 }
@@ -69,8 +70,13 @@ def problem(
     return JSONResponse({"code": code, "message": message}, status, headers)
 
 
+def internal_error() -> JSONResponse:
+    """For what nobody has foreseen; api/guard.py sends it."""
+    return problem(500, "internal_error", "Something went wrong on the server; its log says what.")
+
+
 def install(app: FastAPI) -> None:
-    """Map our errors, FastAPI's and everything unforeseen to the one shape."""
+    """Map our errors and FastAPI's to the one shape."""
 
     @app.exception_handler(MomentseekError)
     async def ours(_: Request, error: MomentseekError) -> JSONResponse:
@@ -93,12 +99,6 @@ def install(app: FastAPI) -> None:
             message = f"{request.method} is not possible at {request.url.path}; use {allowed}."
         return problem(error.status_code, code, message, error.headers)
 
-    @app.exception_handler(Exception)
-    async def unforeseen(request: Request, error: Exception) -> JSONResponse:
-        # The server that runs us prints the traceback.
-        _log.error("%s %r failed: %s", request.method, request.url.path, type(error).__name__)
-        return problem(500, "internal_error", "Something went wrong on the server; its log says what.")
-
 
 def _say(error: Mapping[str, Any]) -> str:
     """One line about the first parameter that is wrong: which, what is needed, what came."""
@@ -106,5 +106,5 @@ def _say(error: Mapping[str, Any]) -> str:
     names = [part for part in error["loc"] if isinstance(part, str)]
     name, needed = names[-1] if names else "body", str(error["msg"])
     given = error.get("input")
-    shown = f" (given: {given[:100]!r})" if isinstance(given, str) else ""
+    shown = f" (given: {redact(given)[:100]!r})" if isinstance(given, str) else ""
     return f"{name}: {needed[:1].lower()}{needed[1:]}{shown}."

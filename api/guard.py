@@ -1,8 +1,13 @@
-"""The door: who may ask at all, and how much they may send. Plain ASGI, so that files stream through."""
+"""The door: whose pages may ask at all, how much they may send, what a browser may do with the answer.
+
+Plain ASGI, so that files stream through. Who may do what is api/auth.py's, behind this.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import ipaddress
+import logging
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
@@ -10,52 +15,89 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import problem
+from api.errors import internal_error, problem
+
+_log = logging.getLogger(__name__)
 
 ANY_HOST = "*"
+ANY_ADDRESS = "any IP address"
+"""Among allowed hosts: a Host that is an IP address. Rebinding needs a name, so these are safe from it."""
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+_CONTENT_POLICY = (
+    # blob: and data: are pictures that somebody has just dropped or cut out, and streams put together here.
+    "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; object-src 'none'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+_GENERATED_PAGES = ("/docs", "/docs/oauth2-redirect", "/redoc")
+_GENERATED_PAGES_POLICY = (
+    # Made by FastAPI, from nothing that users write: they begin with a script of their own in the page.
+    f"{_CONTENT_POLICY}; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+    "worker-src blob:"
+)
 _ANSWER_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     # Other sites' pages can neither show nor embed what is in here.
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=(), browsing-topics=()",
 }
 
 
 class Guard:
-    """Refuses a Host header that is not ``allowed_hosts`` (DNS rebinding), writes that another site's page
-    sends (CSRF), and bodies above ``max_body_bytes``, by what they say and by what really comes."""
+    """Refuses a Host header that is not in ``allowed_hosts`` (DNS rebinding), writes that another site's
+    page sends (CSRF), and bodies above ``max_body_bytes``, by what they say and by what really comes."""
 
     def __init__(self, app: ASGIApp, allowed_hosts: Sequence[str], max_body_bytes: int):
         self._app, self._allowed_hosts, self._max_body_bytes = app, tuple(allowed_hosts), max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            # There are none here, and none of these checks would be made for one.
+            await send({"type": "websocket.close", "code": 1008})
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        answer = _Answer(send, scope["path"])
         refusal = self._refusal(scope["method"], Headers(scope=scope))
         if refusal is not None:
-            await problem(*refusal)(scope, receive, send)
+            await problem(*refusal)(scope, receive, answer.send)
             return
-        answer = _Answer(send)
         try:
             await self._app(scope, self._counted(receive), answer.send)
         except asyncio.CancelledError:
             # The server stops and has waited long enough: said here, or its log fills with tracebacks.
             if not answer.begun:
                 stopping = problem(503, "server_stopping", "The server is stopping; ask again.")
-                await stopping(scope, receive, send)
+                await stopping(scope, receive, answer.send)
+        except Exception as error:
+            # The server that runs us prints the traceback.
+            _log.error("%s %r failed: %s", scope["method"], scope["path"], type(error).__name__)
+            if not answer.begun:
+                await internal_error()(scope, receive, answer.send)
+            raise
 
     def _refusal(self, method: str, headers: Headers) -> tuple[int, str, str] | None:
         host = headers.get("host", "")
-        if ANY_HOST not in self._allowed_hosts and _name_of(host) not in self._allowed_hosts:
-            return 400, "host_not_allowed", f"This server is not {host[:200]!r}; use the address it printed."
+        if not self._is_ours(_name_of(host)):
+            return (
+                400, "host_not_allowed",
+                f"This server is not {host[:200]!r}; use the address it printed, or add the name to "
+                "server.allowed_hosts.",
+            )  # fmt: skip
         if method not in _SAFE_METHODS and _is_foreign(headers):
             return 403, "origin_not_allowed", "Requests from other sites' pages are refused."
         length = headers.get("content-length", "0")
         if length.isdecimal() and int(length) > self._max_body_bytes:
             return 413, "request_too_large", self._too_large()
         return None
+
+    def _is_ours(self, name: str) -> bool:
+        if ANY_HOST in self._allowed_hosts or name in self._allowed_hosts:
+            return True
+        return ANY_ADDRESS in self._allowed_hosts and _is_address(name)
 
     def _counted(self, receive: Receive) -> Receive:
         received = 0
@@ -80,13 +122,15 @@ class Guard:
 class _Answer:
     """Puts our headers on an answer, and knows whether one has begun."""
 
-    def __init__(self, send: Send):
+    def __init__(self, send: Send, path: str):
         self._send, self.begun = send, False
+        self._policy = _GENERATED_PAGES_POLICY if path in _GENERATED_PAGES else _CONTENT_POLICY
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.begun = True
             headers = MutableHeaders(scope=message)
+            headers.setdefault("Content-Security-Policy", self._policy)
             for name, value in _ANSWER_HEADERS.items():
                 headers.setdefault(name, value)
         await self._send(message)
@@ -99,6 +143,14 @@ def _is_foreign(headers: Headers) -> bool:
         return site not in ("same-origin", "none")
     origin = headers.get("origin")
     return origin is not None and urlsplit(origin).netloc != headers.get("host")
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    return True
 
 
 def _name_of(host: str) -> str:

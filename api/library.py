@@ -9,7 +9,8 @@ from typing import Any, Protocol
 from core.answer import Answer
 from core.types import Image, MediaType
 from index.catalogue import MediaRow
-from search.query import Query
+from search.query import Example, Query
+from search.searcher import MediaCurve
 
 
 class Library(Protocol):
@@ -17,6 +18,15 @@ class Library(Protocol):
 
     def search(self, query: Query) -> Answer:
         """Raises InvalidRequest and its kin, NotFound, StoreError."""
+
+    def search_again(self, query_id: str, more: Sequence[Example], less: Sequence[Example]) -> Answer:
+        """The same question after feedback. Raises QueryForgotten beside what ``search`` raises."""
+
+    def page(self, token: str) -> Answer:
+        """The page that ``next_page_token`` names. Raises InvalidRequest and QueryForgotten."""
+
+    def curve(self, query_id: str, media_id: str) -> MediaCurve:
+        """A query's score over time in one media file. Raises NotFound, QueryForgotten, StoreError."""
 
     def list_media(
         self, media_type: MediaType | None, status: str | None, limit: int, offset: int

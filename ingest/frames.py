@@ -70,6 +70,7 @@ def open_source(path: Path, decode: DecodeSettings) -> Source:
 
 class _VideoFrame:
     __slots__ = ("_converter", "_frame", "shown_seconds", "time_seconds")
+    decoded = property(lambda self: self._frame, doc="As the decoder gave it; clips hand it to an encoder.")
 
     def __init__(self, time_seconds: float, shown_seconds: float, frame: Any, converter: Converter) -> None:
         self.time_seconds = time_seconds

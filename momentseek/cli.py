@@ -15,6 +15,7 @@ import typer
 
 from core.errors import MomentseekError
 from momentseek import __version__
+from momentseek.keys import keys_app
 from momentseek.models import models_app
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ media_app = typer.Typer(
     help="List, show and remove what is in the library.", no_args_is_help=True, rich_markup_mode=None
 )
 app.add_typer(media_app, name="media")
+app.add_typer(keys_app, name="keys")
 app.add_typer(models_app, name="models")
 
 ConfigOption = Annotated[
@@ -181,7 +183,16 @@ def search(
     min_confidence: Annotated[
         str, typer.Option(metavar="low|medium|high", help="Return nothing less sure.")
     ] = "low",
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="Segments at most.")] = 50,
+    limit: Annotated[
+        int, typer.Option(min=1, max=1000, help="Segments at most; media files at most with --group.")
+    ] = 50,
+    refine: Annotated[
+        bool, typer.Option("--refine", help="Exact starts and ends; decodes around them, so it takes longer.")
+    ] = False,
+    sort: Annotated[
+        str, typer.Option(metavar="score|time", help="The best first, or by file name and then time.")
+    ] = "score",
+    group: Annotated[bool, typer.Option("--group", help="Keep what is in one media file together.")] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
@@ -195,9 +206,52 @@ def search(
     from momentseek.searching import Asked, ask, build_request, print_answer
 
     asked = Asked(words, words_weight, tuple(image or ()), tuple(unlike or ()), media, at, box, face)
-    request = build_request(asked, only, within, label, min_confidence, limit)
+    request = build_request(
+        asked, only, within, label, min_confidence, limit, refine=refine, sort=sort, grouped=group
+    )
     answer = ask(settings_of(config, data_dir), request)
     print_answer(answer, as_json)
+
+
+@app.command()
+@one_line_errors
+def export(
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")],
+    answer: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[ANSWER]", help="What search --json printed: a file, or - for standard input.",
+            show_default=False,
+        ),
+    ] = None,
+    kind: Annotated[
+        str,
+        typer.Option(
+            "--as", metavar="KIND",
+            help="json, csv, srt, vtt, edl, fcp7, fcpxml, otio; or clips: single, zip, reel.",
+        ),
+    ] = "reel",
+    media: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="One stretch of this media file instead.", show_default=False),
+    ] = None,
+    start: Annotated[float, typer.Option("--from", metavar="SECONDS", help="Its start, with --media.")] = 0.0,
+    end: Annotated[float, typer.Option("--to", metavar="SECONDS", help="Its end, with --media.")] = 0.0,
+    copy: Annotated[
+        bool, typer.Option("--copy", help="Fast clips that begin at the keyframe before, not to the frame.")
+    ] = False,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Write an answer for other programs, or cut its moments out.
+
+    momentseek search --image cup.jpg --json | momentseek export - --as reel -o cup.mp4
+    """
+    from momentseek.exporting import export_to_file
+
+    stretch = None if media is None else (media, start, end)
+    export_to_file(settings_of(config, data_dir), answer, stretch, kind, output, copy)
+    typer.echo(f"Wrote {output}.")
 
 
 @app.command()
@@ -303,16 +357,32 @@ def doctor(
 @one_line_errors
 def evaluate_set(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with media, queries and truth.json.")],
+    refine: Annotated[
+        bool, typer.Option("--refine", help="Ask for exact starts and ends, as search --refine does.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Where figures and contact sheet go; with --json they need it named.",
+            show_default="./eval-NAME",
+        ),
+    ] = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
     """Measure answers on a labelled set.
 
-    Its media go into a scratch library, its queries through the same code as everybody's.
+    Its media go into a scratch library, its queries through the same code as everybody's. Figures and a
+    contact sheet for the browser are written beside. Exit code 2 says that some media could not be read.
     """
     from momentseek.evaluation import evaluate
 
-    evaluate(settings_of(config, None), folder, as_json)
+    try:
+        result = evaluate(settings_of(config, None), folder, as_json, out, refine)
+    except KeyboardInterrupt:
+        _end("stopped; nothing is kept, the same command begins again.", 130)
+    if result["media_problems"]:
+        raise typer.Exit(2)
 
 
 @app.command()

@@ -19,10 +19,10 @@ _ERRORS: dict[int, type[MomentseekError]] = {
 
 
 class Server:
-    """A running ``momentseek serve``."""
+    """A running ``momentseek serve``. ``token`` lets commands of its owner in, whatever keys there are."""
 
-    def __init__(self, url: str):
-        self.url = url
+    def __init__(self, url: str, token: str):
+        self.url, self._token = url, token
 
     def post(
         self, path: str, fields: Mapping[str, Any], files: Sequence[tuple[str, Any]] | None = None
@@ -30,7 +30,10 @@ class Server:
         """The JSON of the answer. Raises what the server reports as our own errors."""
         # An empty files= would make httpx send an urlencoded form, which the API takes as well.
         try:
-            reply = httpx.post(self.url + path, data=fields, files=files, timeout=120, trust_env=False)
+            reply = httpx.post(
+                self.url + path, data=fields, files=files, timeout=120, trust_env=False,
+                headers={"Authorization": f"Bearer {self._token}"},
+            )
         except httpx.HTTPError as error:
             raise MomentseekError(f"The server at {self.url} does not answer: {error}.") from None
         try:
@@ -42,11 +45,13 @@ class Server:
         return body
 
 
-def announce(data_dir: Path, url: str) -> None:
-    """Leave the address for the commands; readable by this user alone."""
+def announce(data_dir: Path, url: str, token: str) -> None:
+    """Leave the address, and this run's secret, for the commands; readable by this user alone."""
     draft = data_dir / f"{_FILE}.{os.getpid()}"
-    draft.write_text(json.dumps({"url": url, "pid": os.getpid()}))
-    draft.chmod(0o600)
+    draft.unlink(missing_ok=True)
+    # Made with its mode: changed afterwards, it could be read before.
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        json.dump({"url": url, "pid": os.getpid(), "token": token}, file)
     draft.replace(data_dir / _FILE)
 
 
@@ -59,7 +64,8 @@ def running_server(data_dir: Path) -> Server | None:
     try:
         left = json.loads((data_dir / _FILE).read_text())
         os.kill(left["pid"], 0)
+        _ = left["token"]
         httpx.get(left["url"] + "/v1/health/live", timeout=2, trust_env=False).raise_for_status()
     except (OSError, ValueError, KeyError, httpx.HTTPError):
         return None
-    return Server(left["url"])
+    return Server(left["url"], left["token"])

@@ -17,6 +17,7 @@ from core.errors import InvalidImage, InvalidRequest
 from core.settings import Settings
 from core.types import MediaType
 from momentseek.remote import Server, running_server
+from search.query import Sort
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +51,14 @@ class SearchRequest:
     labels: tuple[str, ...]
     min_confidence: Confidence
     limit: int
+    refine: bool
+    sort: Sort
+    grouped: bool
 
 
 def build_request(
     asked: Asked, only: str | None, within: list[str] | None, label: list[str] | None, min_confidence: str,
-    limit: int,
+    limit: int, *, refine: bool = False, sort: str = "score", grouped: bool = False,
 ) -> SearchRequest:
     """Raises InvalidRequest and its kin, before anything heavy is loaded."""
     if asked.images and asked.media is not None:
@@ -73,10 +77,12 @@ def build_request(
     media_type = check_only(only)
     if min_confidence not in CONFIDENCES:
         raise InvalidRequest(f"--min-confidence is {min_confidence!r}; it may be low, medium or high.")
+    if sort not in ("score", "time"):
+        raise InvalidRequest(f"--sort is {sort!r}; it may be score or time.")
     return SearchRequest(
         asked.words, asked.words_weight, asked.images, asked.unlike, asked.media, asked.at or 0.0,
         None if asked.box is None else parse_box(asked.box), "face" if asked.face else None, media_type,
-        tuple(within or ()), tuple(label or ()), min_confidence, limit,
+        tuple(within or ()), tuple(label or ()), min_confidence, limit, refine, cast(Sort, sort), grouped,
     )  # fmt: skip
 
 
@@ -99,7 +105,8 @@ def _ask_server(server: Server, request: SearchRequest) -> dict[str, Any]:
         "media_id": request.media, "at_seconds": request.at_seconds if request.media else None,
         "box": ",".join(map(str, request.box_xyxy)) if request.box_xyxy else None, "mode": request.mode,
         "only": request.only, "in_media": list(request.within) or None, "label": list(request.labels) or None,
-        "min_confidence": request.min_confidence, "limit": request.limit,
+        "min_confidence": request.min_confidence, "limit": request.limit, "refine": request.refine,
+        "sort": request.sort, "group_by": "media" if request.grouped else None,
     }
     with ExitStack() as stack:
         files = [
@@ -122,16 +129,33 @@ def _ask_engine(settings: Settings, request: SearchRequest) -> dict[str, Any]:
         examples.append(Example(None, Reference(request.media, request.at_seconds), request.box_xyxy))
     unlike = tuple(Example(read_picture(path)) for path in request.unlike)
     filters = Filters(request.only, request.within, request.labels, request.min_confidence, request.limit)
-    query = Query(tuple(examples), request.words, request.words_weight, unlike, request.mode, filters)
+    query = Query(
+        tuple(examples), request.words, request.words_weight, unlike, request.mode, filters, request.refine,
+        request.sort, request.grouped,
+    )  # fmt: skip
     with Engine.of_existing(settings) as engine:
-        return engine.search(query).to_json()
+        # Only a running server remembers a query: a token of this process would open nothing.
+        return {**engine.search(query).to_json(), "next_page_token": None}
 
 
 def print_answer(answer: dict[str, Any], as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
         return
-    from momentseek.show import print_segments
+    from momentseek.show import print_groups, print_segments
 
-    print_segments(answer["segments"])
+    if answer["groups"] is None:
+        print_segments(answer["segments"])
+    else:
+        print_groups(answer["groups"], answer["segments"])
     typer.echo(answer["message"])
+    if answer["remaining"]:
+        typer.echo(_say_more(answer))
+
+
+def _say_more(answer: dict[str, Any]) -> str:
+    remaining = answer["remaining"]
+    what = "" if answer["groups"] is None else " media file" if remaining == 1 else " media files"
+    said = f"{remaining} more{what}; a larger --limit shows {'it' if remaining == 1 else 'them'}"
+    token = answer["next_page_token"]
+    return f"{said}." if token is None else f"{said}; next page of the server: /v1/search/pages/{token}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import secrets
 import signal
 import socket
 from collections.abc import Iterator
@@ -11,9 +12,11 @@ from contextlib import contextmanager
 import typer
 
 from core.errors import InvalidRequest, MomentseekError
-from core.settings import Settings
+from core.settings import ServerSettings, Settings
+from index.keys import Keys
 from momentseek import __version__
-from momentseek.engine import Engine
+from momentseek.engine import Engine, catalogue_path
+from momentseek.keys import has_keys
 from momentseek.remote import announce, running_server, withdraw
 
 _LOCAL_NAMES = ["127.0.0.1", "localhost", "[::1]"]
@@ -22,29 +25,43 @@ _LAST_ANSWERS_SECONDS = 3
 
 
 def run_server(settings: Settings, insecure: bool) -> None:
-    """Until Ctrl-C or SIGTERM. Raises InvalidRequest for an address others can reach without ``insecure``."""
+    """Until Ctrl-C or SIGTERM. Raises InvalidRequest for an address others can reach while there is no key,
+    unless ``insecure``."""
     import uvicorn
 
     from api.app import create_app
-    from api.guard import ANY_HOST
+    from api.exports.clips import sweep
+    from api.keyring import Keyring
+    from api.redact import log_config
 
     host = settings.server.host
-    if not _is_local(host) and not insecure:
+    open_without_keys = _is_local(host) or insecure
+    if not open_without_keys and not has_keys(settings):
         raise InvalidRequest(
-            f"{host} can be reached from other machines and there is no key yet: use 127.0.0.1, "
-            "or --insecure if you mean it."
+            f"{host} can be reached from other machines and there is no key yet: make one with `momentseek "
+            "keys add NAME --scope read` (and one with --scope admin for yourself), use 127.0.0.1, or "
+            "--insecure if everybody who reaches it may do everything."
         )
     other = running_server(settings.data_dir)
     if other:
         raise MomentseekError(f"This library is being served already, at {other.url}.")
-    with Engine(settings) as engine, _bind(host, settings.server.port) as listener:
+    token = secrets.token_urlsafe(32)
+    with (
+        Engine(settings) as engine, Keys.open(catalogue_path(settings)) as keys,
+        _bind(host, settings.server.port) as listener,
+    ):
         engine.warm_up()
         url = f"http://{_shown(host)}:{listener.getsockname()[1]}"
-        app = create_app(engine, settings.server, __version__, [ANY_HOST] if insecure else _LOCAL_NAMES)
-        server = uvicorn.Server(
-            uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=_LAST_ANSWERS_SECONDS)
-        )
-        announce(settings.data_dir, url)
+        app = create_app(
+            engine, settings.server, __version__, _allowed_hosts(settings.server),
+            Keyring(keys, token, open_without_keys),
+        )  # fmt: skip
+        server = uvicorn.Server(uvicorn.Config(
+            app, log_level="warning", log_config=log_config(),
+            timeout_graceful_shutdown=_LAST_ANSWERS_SECONDS,
+        ))  # fmt: skip
+        sweep(engine.export_dir())
+        announce(settings.data_dir, url, token)
         typer.echo(f"momentseek serves {settings.data_dir} at {url} (API: {url}/docs). Stop it with Ctrl-C.")
         try:
             with _signals_only_end_it():
@@ -63,6 +80,15 @@ def _signals_only_end_it() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _allowed_hosts(settings: ServerSettings) -> list[str]:
+    """Names in Host headers: this machine's own, that of the address, those of the settings. Where others
+    reach us, any IP address, too: this machine may have many."""
+    from api.guard import ANY_ADDRESS
+
+    beyond = [] if _is_local(settings.host) else [ANY_ADDRESS, settings.host.lower()]
+    return [*_LOCAL_NAMES, *beyond, *settings.allowed_hosts]
 
 
 def _is_local(host: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -57,18 +58,43 @@ def name(text: str) -> Text:
 def print_segments(segments: Sequence[dict[str, Any]]) -> None:
     if not segments:
         return
-    made = table("score", "sure", "media", "from", "to", "best at", "found as", "box")
+    made = table("score", "sure", "media", *_WHERE)
     for segment in segments:
-        video = segment["media_type"] == "video"
-        box_text = ",".join(f"{value:.2f}" for value in segment["box_xyxy"] or ())
-        found_as = segment["evidence"] + (f" ({segment['label']})" if segment["label"] else "")
         made.add_row(
-            f"{segment['score']:.1f}", word(segment["confidence"]), name(segment["media"]),
-            clock(segment["start_seconds"]) if video else "still",
-            clock(segment["end_seconds"]) if video else "",
-            clock(segment["best_seconds"]) if video else "", found_as, box_text,
+            f"{segment['score']:.1f}", word(segment["confidence"]), name(segment["media"]), *_where(segment)
         )
     console().print(made)
+
+
+def print_groups(groups: Sequence[dict[str, Any]], segments: Sequence[dict[str, Any]]) -> None:
+    """Segments that stand in the order of their groups: each media file is named once, its best score is
+    that of its best row."""
+    if not groups:
+        return
+    made = table("media", "score", "sure", *_WHERE)
+    rows = iter(segments)
+    for group in groups:
+        own = list(islice(rows, group["segment_count"]))
+        for number, segment in enumerate(own):
+            made.add_row(
+                name(group["media"]) if number == 0 else "", f"{segment['score']:.1f}",
+                word(segment["confidence"]), *_where(segment), end_section=number == len(own) - 1,
+            )  # fmt: skip
+    console().print(made)
+
+
+_WHERE = ("from", "to", "best at", "found as", "box")
+
+
+def _where(segment: dict[str, Any]) -> list[str]:
+    """The cells of ``_WHERE``. A still has no times."""
+    times = [clock(segment[key]) for key in ("start_seconds", "end_seconds", "best_seconds")]
+    found_as = segment["evidence"] + (f" ({segment['label']})" if segment["label"] else "")
+    return [
+        *(times if segment["media_type"] == "video" else ["still", "", ""]),
+        found_as + (", refined" if segment["refined"] else ""),
+        ",".join(f"{value:.2f}" for value in segment["box_xyxy"] or ()),
+    ]
 
 
 def print_media(rows: Sequence[MediaRow], as_json: bool) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter
-from starlette.concurrency import run_in_threadpool
 
 from api.deps import LibraryDep
 
 router = APIRouter(tags=["health"])
+
+_threads = CapacityLimiter(4)
+"""Its own: a server full of work still says how it is."""
 
 
 @router.get("/health/live", summary="The process answers")
@@ -19,4 +22,4 @@ async def live() -> dict[str, str]:
 
 @router.get("/health/ready", summary="The catalogue and the store answer")
 async def ready(library: LibraryDep) -> dict[str, Any]:
-    return {"status": "ok", **await run_in_threadpool(library.facts)}
+    return {"status": "ok", **await to_thread.run_sync(library.facts, limiter=_threads)}

@@ -1,22 +1,40 @@
-"""Search by a picture, or by a moment of the library."""
+"""Search by a picture, by a moment of the library or by words; more pages; and again after feedback."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, File, Form, HTTPException, UploadFile
-from pydantic import BaseModel, Field
-from starlette.concurrency import run_in_threadpool
+from pydantic import BaseModel, ConfigDict, Field
 
-from api.deps import LibraryDep, SettingsDep
+from api.deps import LibraryDep, PlacesDep, SettingsDep
+from api.errors import Problem
 from core.boxes import parse_box
 from core.errors import InvalidRequest
 from core.pictures import read_picture
 from core.settings import ServerSettings
-from core.types import MediaType
-from search.query import Example, Filters, Mode, Query, Reference
+from core.types import Image, MediaType
+from search.query import MOST_EXAMPLES, Example, Filters, Mode, Query, Reference, Sort
 
 router = APIRouter(tags=["search"])
+
+Box = tuple[float, float, float, float]
+
+FORGOTTEN: dict[int | str, dict[str, Any]] = {
+    404: {
+        "model": Problem,
+        "description": "`query_forgotten`: the query was asked too long ago, or of a server that has been "
+        "restarted since; ask it again. `resource_not_exist`: there is no such media file.",
+    }
+}
+"""What a route that goes back to an earlier query answers when there is nothing to go back to."""
+
+
+class BoxAtOut(BaseModel):
+    """Where the thing is at one moment."""
+
+    seconds: float = Field(examples=[9.5])
+    box_xyxy: Box = Field(examples=[(0.31, 0.2, 0.62, 0.71)])
 
 
 class SegmentOut(BaseModel):
@@ -30,25 +48,81 @@ class SegmentOut(BaseModel):
     score: float = Field(ge=0, le=100, examples=[91.2])
     confidence: Literal["high", "medium", "low"]
     best_seconds: float = Field(description="the sampled time that matched best", examples=[9.5])
-    box_xyxy: tuple[float, float, float, float] | None = Field(
-        description="what matched; null: the whole frame"
+    box_xyxy: Box | None = Field(
+        description="what matched, in shares of the frame; null: the whole frame",
+        examples=[(0.31, 0.2, 0.62, 0.71)],
     )
     evidence: Literal["frame", "region", "tile", "face", "text"]
-    label: str | None = None
+    label: str | None = Field(None, examples=["cup"])
+    path: list[BoxAtOut] = Field([], description="the box over time, in order; empty where frames matched")
+    refined: bool = Field(False, description="start and end are exact: the frames around them were looked at")
+
+
+class GroupOut(BaseModel):
+    """All that one media file has to say."""
+
+    media_id: str
+    media: str = Field(description="file name", examples=["reel_a.mp4"])
+    media_type: MediaType
+    score: float = Field(ge=0, le=100, description="of its best segment", examples=[91.2])
+    confidence: Literal["high", "medium", "low"]
+    segment_count: int = Field(ge=1, examples=[3])
 
 
 class AnswerOut(BaseModel):
-    query_id: str
-    message: str = Field(examples=["2 moments in 1 video", "Nothing in the library matches."])
-    segments: list[SegmentOut]
-    next_page_token: str | None = None
-    timings_ms: dict[str, float] = Field(description="milliseconds by stage")
+    query_id: str = Field(
+        description="for curves and feedback, as long as the server remembers it (an hour at most)",
+        examples=["5f0c6b1d2e3a4f7a8b9c0d1e2f3a4b5c"],
+    )
+    message: str = Field(
+        description="about all pages together",
+        examples=["2 moments in 1 video", "Nothing in the library matches."],
+    )
+    segments: list[SegmentOut] = Field(description="of this page")
+    next_page_token: str | None = Field(
+        None, description="for /v1/search/pages/{token}; null on the last page", examples=["NWYwYzZiMWQ6NTA"]
+    )
+    remaining: int = Field(
+        0, ge=0, description="segments (media files with `group_by=media`) on later pages", examples=[7]
+    )
+    groups: list[GroupOut] | None = Field(
+        None, description="with `group_by=media`: the media files of this page; segments stand in their order"
+    )
+    timings_ms: dict[str, float] = Field(
+        description="milliseconds by stage; empty on later pages", examples=[{"embed": 21.5, "candidates": 8.1}]
+    )
+
+
+class MomentIn(BaseModel):
+    """A moment of the library, and optionally the box in it that counts."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    media_id: str
+    at_seconds: float = Field(
+        0.0, ge=0, allow_inf_nan=False, description="`best_seconds` of a segment; 0 for a still",
+        examples=[9.5],
+    )
+    box_xyxy: Box | None = Field(
+        None, description="`box_xyxy` of a segment, in shares of the frame; null: the whole frame",
+        examples=[(0.31, 0.2, 0.62, 0.71)],
+    )  # fmt: skip
+
+
+class FeedbackIn(BaseModel):
+    """Results that were right and results that were wrong; one at least, ten at most."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    more: list[MomentIn] = Field([], description="like these")
+    less: list[MomentIn] = Field([], description="not like these")
 
 
 @router.post("/search", response_model=AnswerOut, summary="Where does this appear?")
 async def search(
     library: LibraryDep,
     settings: SettingsDep,
+    places: PlacesDep,
     image: Annotated[
         list[UploadFile] | None,
         File(description="JPEG, PNG, WebP, AVIF, HEIC or GIF (first frame); repeat it for more of the same"),
@@ -74,39 +148,86 @@ async def search(
     in_media: Annotated[list[str] | None, Form(description="search only in these media ids")] = None,
     label: Annotated[list[str] | None, Form(description="only regions with these detector labels")] = None,
     min_confidence: Annotated[Literal["low", "medium", "high"], Form()] = "low",
-    limit: Annotated[int, Form(ge=1, le=1000)] = 50,
+    limit: Annotated[
+        int, Form(ge=1, le=1000, description="segments a page; media files a page with `group_by=media`")
+    ] = 50,
+    refine: Annotated[
+        bool, Form(description="exact starts and ends: decodes around the best moments, which takes longer")
+    ] = False,
+    sort: Annotated[
+        Sort, Form(description="`score`: the best first; `time`: by file name, and in order within a file")
+    ] = "score",
+    group_by: Annotated[
+        Literal["media"] | None, Form(description="keep the segments of a media file together")
+    ] = None,
 ) -> dict[str, Any]:
     """Give `image`, or `media_id` with `at_seconds`, or `words`.
 
     No segments is an answer, too: nothing matches. `box` goes with one picture. With `unlike`, whatever is
-    nearer to one of those pictures is left out.
+    nearer to one of those pictures is left out. What does not fit on one page is at `next_page_token`.
     """
-    like = [await _read_upload(one, settings) for one in image or ()]
-    against = [await _read_upload(one, settings) for one in unlike or ()]
     filters = Filters(only, tuple(in_media or ()), tuple(label or ()), min_confidence, limit)
     box_xyxy = None if box is None else parse_box(box)
-    if box_xyxy is not None and len(like) + (media_id is not None) != 1:
+    if box_xyxy is not None and len(image or ()) + (media_id is not None) != 1:
         raise InvalidRequest("box goes with one picture: one image, or one media_id.")
-    if like and media_id is not None:
+    if image and media_id is not None:
         raise InvalidRequest("Give either image or media_id, not both.")
 
     def run() -> dict[str, Any]:
-        examples = [Example(read_picture(data), None, box_xyxy) for data in like]
+        examples = [Example(_read_upload(one, settings), None, box_xyxy) for one in image or ()]
         if media_id is not None:
             examples.append(Example(None, Reference(media_id, at_seconds), box_xyxy))
-        negatives = tuple(Example(read_picture(data)) for data in against)
-        query = Query(tuple(examples), words, words_weight, negatives, mode, filters)
+        negatives = tuple(Example(_read_upload(one, settings)) for one in unlike or ())
+        query = Query(
+            tuple(examples), words, words_weight, negatives, mode, filters, refine, sort, group_by == "media"
+        )
         return library.search(query).to_json()
 
-    return await run_in_threadpool(run)
+    return await places.run(run)
 
 
-async def _read_upload(image: UploadFile, settings: ServerSettings) -> bytes:
+@router.get(
+    "/search/pages/{token}", response_model=AnswerOut, responses=FORGOTTEN,
+    summary="The next page of an answer",
+)  # fmt: skip
+async def page(library: LibraryDep, places: PlacesDep, token: str) -> dict[str, Any]:
+    """`token` is `next_page_token` of the page before. Pages are those of the library as it was when the
+    question was asked: nothing comes twice or is left out because media have been added since."""
+    return await places.run(lambda: library.page(token).to_json())
+
+
+@router.post(
+    "/search/{query_id}/feedback", response_model=AnswerOut, responses=FORGOTTEN,
+    summary="The same question, with thumbs up and down",
+)  # fmt: skip
+async def feedback(
+    library: LibraryDep, places: PlacesDep, query_id: str, given: FeedbackIn
+) -> dict[str, Any]:
+    """A new answer, with a `query_id` of its own: to give more feedback, give it to that one.
+
+    What is like `more` is looked for, too; whatever is nearer to one of `less` is left out. Filters, order
+    and page length stay those of the query.
+    """
+    total = len(given.more) + len(given.less)
+    if not 1 <= total <= MOST_EXAMPLES:
+        raise InvalidRequest(
+            f"more and less hold {total} moments together; they may hold 1 to {MOST_EXAMPLES}."
+        )
+    more, less = ([_example(one) for one in moments] for moments in (given.more, given.less))
+    return await places.run(lambda: library.search_again(query_id, more, less).to_json())
+
+
+def _example(moment: MomentIn) -> Example:
+    return Example(None, Reference(moment.media_id, moment.at_seconds), moment.box_xyxy)
+
+
+def _read_upload(image: UploadFile, settings: ServerSettings) -> Image:
+    """The picture, read only now: large ones have lain on disk while others were being answered."""
     limit = settings.max_upload_mb * 2**20
-    data = await image.read(limit + 1)
+    data = image.file.read(limit + 1)
     if len(data) > limit:
         raise HTTPException(
             413,
             f"The picture is above {settings.max_upload_mb} MB (server.max_upload_mb); make it smaller.",
         )
-    return data
+    return read_picture(data)

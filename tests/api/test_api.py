@@ -88,9 +88,9 @@ def test_search_by_a_picture(client: httpx.Client, cup_picture: Path, kitchen: s
     assert answer["message"] == "1 moment in 1 video and 1 still" and answer["query_id"]
     [video] = [segment for segment in answer["segments"] if segment["media_type"] == "video"]
     # No more is asked of the confidence: a third of this library is the cup, which passes for usual here.
-    assert video["media_id"] == kitchen and video["confidence"] in ("low", "medium", "high")
+    assert video["media_id"] == kitchen and video["confidence"] in ("medium", "high")
     assert (video["start_seconds"], video["end_seconds"]) == (0, pytest.approx(CUT_SECONDS["kitchen.mp4"]))
-    assert answer["timings_ms"].keys() >= {"embed", "store"}
+    assert answer["timings_ms"].keys() >= {"embed", "candidates", "curves"}
 
 
 def test_several_pictures_what_is_not_meant_and_words(
@@ -332,7 +332,8 @@ def test_one_media(client: httpx.Client, kitchen: str, library: Library) -> None
     assert row["duration_seconds"] == pytest.approx(LENGTH_SECONDS["kitchen.mp4"])
     assert (row["width"], row["height"], row["fps"]) == (320, 240, 25)
     assert row["size_bytes"] == (library.media / "kitchen.mp4").stat().st_size
-    assert row["points"]["frame"] >= 10
+    # Sights that hardly differ share a point.
+    assert 5 <= row["points"]["frame"] <= 2 * LENGTH_SECONDS["kitchen.mp4"] + 3
 
 
 def test_the_file_itself(client: httpx.Client, kitchen: str, library: Library) -> None:

@@ -17,7 +17,7 @@ from index.catalogue import Catalogue
 from index.database import downgrade, upgrade
 from index.tables import Base
 
-TABLES = {"media", "media_files", "jobs", "generations"}
+TABLES = {"media", "media_files", "jobs", "generations", "api_keys"}
 
 
 def test_the_migrations_make_the_tables_of_the_code(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from index.stores.edge import EdgeStore
 from momentseek import searching
 from momentseek.cli import app
 from momentseek.engine import Engine
+from momentseek.show import print_groups
 from tests.support.library import (
     CUT_SECONDS,
     Library,
@@ -114,6 +115,48 @@ def test_search_answers_in_the_agreed_shape(own_library: Library, cup_picture: P
     assert 0 < video["score"] <= 100 and video["confidence"] in ("low", "medium", "high")
 
 
+def test_search_says_that_there_is_more(own_library: Library, cup_picture: Path) -> None:
+    words = ["search", "--image", cup_picture, "--limit", 1, "--data-dir", own_library.data_dir]
+    _, printed, _ = run(*words)
+    # No token without a server: whoever could open the next page has forgotten the query.
+    assert printed.splitlines()[-1] == "1 more; a larger --limit shows it."
+    answer = as_json(*words)
+    assert (len(answer["segments"]), answer["remaining"], answer["next_page_token"]) == (1, 1, None)
+
+
+def test_search_grouped_and_sorted(own_library: Library, cup_picture: Path) -> None:
+    words = ["search", "--image", cup_picture, "--data-dir", own_library.data_dir]
+    answer = as_json(*words, "--group", "--sort", "time")
+    assert [group["media"] for group in answer["groups"]] == ["cup.webp", "kitchen.mp4"]
+    assert [segment["media"] for segment in answer["segments"]] == ["cup.webp", "kitchen.mp4"]
+    refined = as_json(*words, "--sort", "time", "--refine")["segments"]
+    assert [segment["media"] for segment in refined] == ["cup.webp", "kitchen.mp4"]
+    _, printed, _ = run(*words, "--group", "--limit", 1)
+    lines = printed.splitlines()
+    assert lines[0].split()[:3] == ["media", "score", "sure"]
+    assert lines[-1] == "1 more media file; a larger --limit shows it."
+    _, nothing, _ = run(*words, "--group", "--label", "zeppelin")
+    assert nothing == "Nothing in the library matches.\n"
+
+
+def test_a_group_is_named_once(capsys: pytest.CaptureFixture[str]) -> None:
+    segment = {
+        "media": "reel.mp4", "media_type": "video", "start_seconds": 8.0, "end_seconds": 12.0,
+        "best_seconds": 9.5, "score": 91.2, "confidence": "high", "evidence": "region", "label": "cup",
+        "box_xyxy": [0.1, 0.2, 0.3, 0.4], "path": [], "refined": True,
+    }  # fmt: skip
+    still = {**segment, "media": "still.png", "media_type": "image", "evidence": "frame", "label": None,
+             "start_seconds": 0.0, "end_seconds": 0.0, "box_xyxy": None, "refined": False}  # fmt: skip
+    groups = [{"media": "reel.mp4", "segment_count": 2}, {"media": "still.png", "segment_count": 1}]
+    print_groups(groups, [segment, {**segment, "score": 40.0, "confidence": "low"}, still])
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[2:] if line.strip()]
+    times = ["0:08.00", "0:12.00", "0:09.50", "region", "(cup),", "refined", "0.10,0.20,0.30,0.40"]
+    assert rows == [
+        ["reel.mp4", "91.2", "high", *times], ["40.0", "low", *times],
+        ["still.png", "91.2", "high", "still", "frame"],
+    ]  # fmt: skip
+
+
 def test_search_by_a_face_and_by_a_moment(own_library: Library, face_picture: Path) -> None:
     where = ["--data-dir", own_library.data_dir]
     by_face = as_json("search", "--image", face_picture, "--face", "--only", "video", *where)
@@ -140,6 +183,7 @@ def test_search_by_a_face_and_by_a_moment(own_library: Library, face_picture: Pa
     (["--media", "abcd"], "either"),
     (["--only", "films"], "video or image"),
     (["--min-confidence", "sure"], "low, medium or high"),
+    (["--sort", "size"], "score or time"),
 ])  # fmt: skip
 def test_search_refuses_what_makes_no_sense(
     options: list[str], said: str, library: Library, cup_picture: Path
@@ -382,6 +426,11 @@ def test_commands_beside_a_server(own_library: Library, cup_picture: Path, tmp_p
         assert "no media 'zzzz'" in refused("search", "--media", "zzzz", *where)
         (tmp_path / "text.jpg").write_text("no picture")
         assert "not a picture" in refused("search", "--image", tmp_path / "text.jpg", *where)
+        limited = ["search", "--image", cup_picture, "--limit", 1, *where]
+        page = run(*limited, "--group")[1].splitlines()[-1].rpartition(" ")[2]
+        assert page.startswith("/v1/search/pages/")
+        [group] = httpx.get(server.url + page, trust_env=False).json()["groups"]
+        assert group["media"] != as_json(*limited)["segments"][0]["media"]
         assert f"served already, at {server.url}" in refused("serve", "--port", 0, *where)
         assert "server  " in run("doctor", *where)[1]
         # What a command adds, the server finds; what it removes, the server forgets.
