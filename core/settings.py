@@ -123,12 +123,23 @@ class ServerSettings(_Section):
     port: int = Field(8765, ge=0, le=65535)
     allowed_hosts: tuple[str, ...] = Field((), description="more names it is reached by; * for any name")
     max_upload_mb: int = Field(25, ge=1, description="largest query picture")
+    max_media_mb: int = Field(20_480, ge=1, description="largest media file that may be uploaded")
+    media_roots: tuple[Path, ...] = Field(
+        (), description="folders whose files clients may name to have them indexed; none: nobody may")
     # Reasons for both in api/floods.py.
     concurrency: int = Field(4, ge=1, le=256, description="searches at a time")
     queue: int = Field(64, ge=0, le=10_000, description="searches that wait; more are told to come later")
     fetch_pictures: bool = Field(False, description="fetch query pictures from addresses that clients give")
     fetch_ports: tuple[int, ...] = Field((80, 443), description="ports that pictures are fetched from")
     fetch_seconds: float = Field(10.0, gt=0, le=300, description="for fetching one picture")
+
+    @field_validator("media_roots")
+    @classmethod
+    def _are_absolute(cls, roots: tuple[Path, ...]) -> tuple[Path, ...]:
+        for root in roots:
+            if not root.is_absolute():
+                raise ValueError(f"{str(root)!r} is not absolute; write it from / on")
+        return roots
 
     @field_validator("allowed_hosts")
     @classmethod

@@ -32,7 +32,7 @@ class EmbedderModel:
     """The same between words and pictures that they do not describe."""
     chance_measured: bool = False
     """Whether ``chance`` was measured on these weights; a guess is corrected by every library."""
-    thresholds: tuple[float, float, float] = (3.2, 3.8, 4.4)
+    thresholds: tuple[float, float, float] = (3.2, 3.8, 4.5)
     """Where low, medium and high confidence begin, in deviations above chance, for a library of 3000 points.
     Measured for mobilenetv2 (docs/confidence.md), where unrelated things stand as far out of chance as in any
     other model; how far the thing itself does was not measured for the open_clip models."""

@@ -112,7 +112,7 @@ def _numbered(shots: Sequence[object]) -> NDArray[np.intp]:
     return np.array([numbers.setdefault(shot, len(numbers)) for shot in shots], np.intp)
 
 
-_RIGHT_AT_MEDIUM, _RIGHT_AT_HIGH = 0.70, 0.94
+_RIGHT_AT_MEDIUM, _RIGHT_AT_HIGH = 0.50, 0.84
 """Share of right segments where medium and high begin, on the generated sets."""
 
 
@@ -135,7 +135,7 @@ class Scale:
     def score(self, z: float) -> float:
         """
         >>> Scale(3, 4, 5).score(4.0), Scale(3, 4, 5).score(5.0)
-        (70.0, 94.0)
+        (50.0, 84.0)
         """
         at_medium, at_high = _log_odds(_RIGHT_AT_MEDIUM), _log_odds(_RIGHT_AT_HIGH)
         steepness = (at_high - at_medium) / (self.high - self.medium)

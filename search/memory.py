@@ -20,12 +20,14 @@ _KEPT_SECONDS = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """A query as vectors, and everything it found, in the order it is shown."""
+    """A query as vectors, ``wider`` those of its second round if there was one, and everything it found, in
+    the order it is shown."""
 
     query_id: str
     terms: Terms
     wanted: Wanted
     moments: tuple[Moment, ...]
+    wider: Wanted | None = None
 
 
 class Memory:

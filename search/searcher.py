@@ -23,7 +23,7 @@ from search.memory import Memory, Remembered, page_token, read_page_token
 from search.moment import Moment
 from search.moments import curve_of, find_moments
 from search.query import Example, Query, Reference, Terms
-from search.second_round import widened
+from search.second_round import lifted, widened
 from search.segments import Growth
 
 _MOST_MOMENTS = 5000
@@ -126,6 +126,8 @@ class Searcher:
         scale = asked.wanted.calibration.scale
         where = Where((media_id,), labels=asked.terms.filters.labels or None)
         evidence = self._finder.everything_in(asked.wanted, where)
+        if asked.wider is not None:
+            evidence = lifted(evidence, self._finder.everything_in(asked.wider, where))
 
         def line(kinds: Sequence[Kind]) -> Line:
             rows = np.flatnonzero(np.isin(np.array(evidence.hits.kind, "U6"), kinds))
@@ -146,27 +148,27 @@ class Searcher:
         filters = terms.filters
         least = wanted.calibration.scale.levels[filters.min_confidence]
         where = Where(filters.media_ids or None, filters.media_type, labels=filters.labels or None)
-        evidence, moments = self._round(terms, wanted, where, least, watch)
+        evidence = self._finder.find(wanted, where, least, self._growth.share)
+        watch.lap("candidates")
+        moments = self._moments(terms, evidence, least)
+        watch.lap("curves")
         wider = widened(self._store, wanted, evidence, moments[0]) if moments else None
         if wider is not None:
-            evidence, moments = self._round(terms, wider, where, least, watch)
-            wanted = wider
+            again = self._finder.find(wider, where, least, self._growth.share)
+            evidence = lifted(evidence, again)
+            watch.lap("candidates")
+            moments = self._moments(terms, evidence, least)
+            watch.lap("curves")
         if terms.refine and self._refiner is not None:
             moments = self._refiner.refine(moments, wanted.like, evidence.chance, least)
             watch.lap("refine")
-        asked = Remembered(uuid.uuid4().hex, terms, wanted, self._ordered(terms, moments))
+        asked = Remembered(uuid.uuid4().hex, terms, wanted, self._ordered(terms, moments), wider)
         self._memory.keep(asked)
         return self._page(asked, 0, watch.laps)
 
-    def _round(
-        self, terms: Terms, wanted: Wanted, where: Where, least_z: float, watch: _Stopwatch
-    ) -> tuple[Evidence, list[Moment]]:
-        evidence = self._finder.find(wanted, where, least_z, self._growth.share)
-        watch.lap("candidates")
-        moments = find_moments(evidence, least_z, self._growth, terms.references)[:_MOST_MOMENTS]
-        rejected = terms.rejected
-        watch.lap("curves")
-        return evidence, [one for one in moments if not any(_holds(one, other) for other in rejected)]
+    def _moments(self, terms: Terms, evidence: Evidence, least_z: float) -> list[Moment]:
+        found = find_moments(evidence, least_z, self._growth, terms.references)[:_MOST_MOMENTS]
+        return [one for one in found if not any(_holds(one, other) for other in terms.rejected)]
 
     def _ordered(self, terms: Terms, moments: Sequence[Moment]) -> tuple[Moment, ...]:
         """Best first, or by time within a file; kept together by file where that was asked for."""

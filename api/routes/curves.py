@@ -29,9 +29,9 @@ class LineOut(BaseModel):
 class ThresholdsOut(BaseModel):
     """The scores where low, medium and high begin."""
 
-    low: float = Field(examples=[26.2])
-    medium: float = Field(examples=[70.0])
-    high: float = Field(examples=[94.0])
+    low: float = Field(examples=[19.4])
+    medium: float = Field(examples=[50.0])
+    high: float = Field(examples=[84.0])
 
 
 class CurveOut(BaseModel):

@@ -89,7 +89,8 @@ class AnswerOut(BaseModel):
         None, description="with `group_by=media`: the media files of this page; segments stand in their order"
     )
     timings_ms: dict[str, float] = Field(
-        description="milliseconds by stage; empty on later pages", examples=[{"embed": 21.5, "candidates": 8.1}]
+        description="milliseconds by stage; empty on later pages",
+        examples=[{"embed": 21.5, "candidates": 8.1, "curves": 0.9}],
     )
 
 

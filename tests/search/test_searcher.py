@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -23,7 +24,7 @@ from index.stores.edge import EdgeStore
 from ingest.analyze import Analyzer, to_points
 from ingest.media import Sample
 from search.chance import Calibration, Chance, Scale
-from search.describe import Describer
+from search.describe import Describer, describe_object
 from search.memory import page_token
 from search.query import Example, Filters, Query, Reference, Sort
 from search.searcher import Line, Searcher
@@ -107,7 +108,7 @@ def library(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterat
 
 @pytest.fixture(scope="module")
 def searcher(library: Library) -> Searcher:
-    calibration = Calibration(Chance(0.143, 0.12), Scale(3.2, 3.8, 4.4), measured=True)
+    calibration = Calibration(Chance(0.143, 0.12), Scale(3.2, 3.8, 4.5), measured=True)
     return Searcher(library.store, library.embedder, calibration, None, str, library.open_frame)
 
 
@@ -179,7 +180,7 @@ def test_a_moment_of_the_library_finds_the_others(searcher: Searcher) -> None:
 
 def test_the_clicked_sample_is_no_evidence(library: Library) -> None:
     """Alone in its video, a clicked picture must not report itself as found."""
-    calibration = Calibration(Chance(0.143, 0.12), Scale(3.2, 3.8, 4.4), measured=True)
+    calibration = Calibration(Chance(0.143, 0.12), Scale(3.2, 3.8, 4.5), measured=True)
     alone = Searcher(
         library.store, library.embedder, calibration, None, str, lambda _: view("hopper", 1.1, light=0.9)
     )
@@ -388,7 +389,7 @@ def test_what_is_liked_comes_up(searcher: Searcher) -> None:
 
 def test_what_is_disliked_goes_and_the_rest_stays(library: Library) -> None:
     """Wrong results, because this scale lets anything through."""
-    calibration = Calibration(Chance(0.143, 0.12), Scale(-1.0, 3.8, 4.4), measured=True)
+    calibration = Calibration(Chance(0.143, 0.12), Scale(-1.0, 3.8, 4.5), measured=True)
     generous = Searcher(library.store, library.embedder, calibration, None, str, library.open_frame)
     before = generous.search(Query.of(view("rocket", 1.3, light=1.1), mode="object"))
     right, *wrong = before.segments
@@ -413,7 +414,7 @@ def refuse_to_open(reference: Reference) -> Image:
 
 
 def test_a_stored_box_or_frame_is_not_opened_again(library: Library) -> None:
-    calibration = Calibration(Chance(0.143, 0.12), Scale(3.2, 3.8, 4.4), measured=True)
+    calibration = Calibration(Chance(0.143, 0.12), Scale(3.2, 3.8, 4.5), measured=True)
     closed = Searcher(library.store, library.embedder, calibration, None, str, refuse_to_open)
     # Between two samples: the one before stands for it.
     clicked = Reference("reel", 1.2)
@@ -428,7 +429,7 @@ def test_a_stored_box_or_frame_is_not_opened_again(library: Library) -> None:
 
 
 def test_of_several_stored_boxes_the_clicked_one_is_taken(library: Library) -> None:
-    calibration = Calibration(Chance(0.143, 0.12), Scale(3.2, 3.8, 4.4), measured=True)
+    calibration = Calibration(Chance(0.143, 0.12), Scale(3.2, 3.8, 4.5), measured=True)
     describer = Describer(library.store, library.embedder, calibration, None, None, refuse_to_open)
     stored = library.store.scroll("visual", Where(("reel",), kinds=("region",), time_seconds=(1.0, 1.1)))
     assert len(stored) > 1
@@ -436,3 +437,38 @@ def test_of_several_stored_boxes_the_clicked_one_is_taken(library: Library) -> N
         clicked = Example(None, Reference("reel", 1.0), (x1, y1, x2, y2))
         taken = describer.examples("object", [clicked])
         assert np.array_equal(taken, library.store.get([point], "visual").vectors)
+
+
+# The second round
+
+
+def test_what_is_found_for_certain_is_asked_with_but_cannot_confirm_itself(library: Library) -> None:
+    calibration = Calibration(Chance(0.143, 0.12), Scale(3.2, 3.8, 4.5), measured=True)
+    bold = Searcher(library.store, library.embedder, calibration, None, str, library.open_frame)
+    shy = replace(calibration, scale=Scale(3.2, 3.8, 99.0))
+    one_round = Searcher(library.store, library.embedder, shy, None, str, library.open_frame)
+    query = Query.of(view("coffee", 1.2, light=1.1))
+    before, after = (
+        {(one.media_id, one.start_seconds): one for one in searcher._memory.get(answer.query_id).moments}
+        for searcher, answer in ((one_round, one_round.search(query)), (bold, bold.search(query)))
+    )
+    assert before.keys() <= after.keys()
+    lifts = [after[place].z - before[place].z for place in before]
+    assert 0 < max(lifts) <= 0.4 + 1e-5 and min(lifts) >= 0
+    nowhere = Query.of(view("motorcycle"))
+    assert bold.search(nowhere).segments == one_round.search(nowhere).segments == ()
+
+
+def test_a_large_box_is_looked_at_from_afar_too(library: Library) -> None:
+    small, large = (0.45, 0.45, 0.6, 0.6), (0.1, 0.1, 0.9, 0.9)
+    picture = view("china")
+    assert len(describe_object(library.embedder, picture, large)) == 9
+    assert len(describe_object(library.embedder, picture, small)) == 6
+    framed = np.full((picture.shape[0] * 4, picture.shape[1] * 4, 3), 127, np.uint8)
+    top, left = (np.array(picture.shape[:2]) * 1.5).astype(int)
+    framed[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
+    stored = library.embedder.describe(
+        library.embedder.encode([framed]), [np.array([[0.4, 0.4, 0.6, 0.6]], np.float32)]
+    )[0]
+    cosines = describe_object(library.embedder, picture, large) @ stored[0]
+    assert cosines[6:].max() > cosines[:6].max()
