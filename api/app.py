@@ -13,7 +13,7 @@ from api.floods import Places
 from api.guard import Guard
 from api.keyring import Keyring
 from api.library import Library
-from api.routes import curves, exports, health, media, search, session
+from api.routes import boxes, curves, exports, health, jobs, media, search, session, uploads
 from core.settings import ServerSettings
 
 _DESCRIPTION = """Show it a picture, or a box on a frame, and get every moment where that thing appears.
@@ -42,9 +42,14 @@ def create_app(
     max_body_bytes = settings.max_upload_mb * 2**20 + _FIELDS_BYTES
     # The last one that is added comes first.
     app.add_middleware(Auth, ring=keyring)
-    app.add_middleware(Guard, allowed_hosts=allowed_hosts, max_body_bytes=max_body_bytes)
-    routers = search.router, curves.router, exports.router, media.router, session.router, health.router
-    for router in routers:
+    app.add_middleware(
+        Guard, allowed_hosts=allowed_hosts, max_body_bytes=max_body_bytes,
+        media_bytes=lambda method, path: (
+            settings.max_media_mb * 2**20 if uploads.takes_files(method, path) else None
+        ),
+    )  # fmt: skip
+    rooms = search, curves, exports, uploads, media, boxes, jobs, session, health
+    for router in (room.router for room in rooms):
         app.include_router(router, prefix="/v1")
     errors.install(app)
     auth.describe(app)

@@ -32,6 +32,23 @@ NEEDED: dict[tuple[str, str], Needed] = {
     ("POST", "/v1/exports/clips"): "read",
     ("GET", "/v1/media/{media_id}/clip"): "read",
     ("GET", "/v1/media"): "read",
+    ("POST", "/v1/media"): "ingest",
+    ("POST", "/v1/media/register"): "ingest",
+    ("PATCH", "/v1/media/{media_id}"): "ingest",
+    ("DELETE", "/v1/media/{media_id}"): "admin",
+    ("GET", "/v1/media/{media_id}/boxes"): "read",
+    ("GET", "/v1/media/{media_id}/shots"): "read",
+    ("GET", "/v1/media/{media_id}/storyboard.vtt"): "read",
+    ("GET", "/v1/media/{media_id}/sprite_{number}.jpg"): "read",
+    ("POST", "/v1/uploads"): "ingest",
+    ("GET", "/v1/uploads/{upload_id}"): "ingest",
+    ("PATCH", "/v1/uploads/{upload_id}"): "ingest",
+    ("DELETE", "/v1/uploads/{upload_id}"): "ingest",
+    ("GET", "/v1/jobs"): "read",
+    ("GET", "/v1/jobs/events"): "read",
+    ("GET", "/v1/jobs/{job_id}"): "read",
+    ("POST", "/v1/jobs/{job_id}/cancel"): "ingest",
+    ("POST", "/v1/jobs/{job_id}/retry"): "ingest",
     ("GET", "/v1/media/{media_id}"): "read",
     ("GET", "/v1/media/{media_id}/file"): "read",
     ("GET", "/v1/media/{media_id}/frame"): "read",
@@ -73,7 +90,7 @@ class Auth:
 def needed_for(method: str, path: str) -> Needed | None:
     """None where the table has nothing. Where several rows fit, the strictest counts.
 
-    >>> needed_for("HEAD", "/v1/media/ab12/file"), needed_for("DELETE", "/v1/media/ab12")
+    >>> needed_for("HEAD", "/v1/media/ab12/file"), needed_for("PUT", "/v1/media/ab12")
     ('read', None)
     """
     asked = "GET" if method == "HEAD" else method

@@ -33,7 +33,7 @@ _STATUS: tuple[tuple[type[MomentseekError], int], ...] = (
 )
 """First match wins."""
 
-_CODES = {404: "resource_not_exist", 405: "method_not_allowed", 413: "request_too_large",
+_CODES = {404: "resource_not_exist", 405: "method_not_allowed", 409: "conflict", 413: "request_too_large",
           416: "range_not_satisfiable", 429: "too_many_requests"}  # fmt: skip
 
 

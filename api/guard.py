@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -47,10 +48,17 @@ _ANSWER_HEADERS = {
 
 class Guard:
     """Refuses a Host header that is not in ``allowed_hosts`` (DNS rebinding), writes that another site's
-    page sends (CSRF), and bodies above ``max_body_bytes``, by what they say and by what really comes."""
+    page sends (CSRF), and bodies above ``max_body_bytes``, by what they say and by what really comes.
 
-    def __init__(self, app: ASGIApp, allowed_hosts: Sequence[str], max_body_bytes: int):
+    ``media_bytes`` gives the limit for a method and path to which media files are sent, None for others.
+    """
+
+    def __init__(
+        self, app: ASGIApp, allowed_hosts: Sequence[str], max_body_bytes: int,
+        media_bytes: Callable[[str, str], int | None] = lambda method, path: None,
+    ):  # fmt: skip
         self._app, self._allowed_hosts, self._max_body_bytes = app, tuple(allowed_hosts), max_body_bytes
+        self._media_bytes = media_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -61,12 +69,14 @@ class Guard:
             await self._app(scope, receive, send)
             return
         answer = _Answer(send, scope["path"])
-        refusal = self._refusal(scope["method"], Headers(scope=scope))
+        media_bytes = self._media_bytes(scope["method"], scope["path"])
+        limit = _Limit(self._max_body_bytes) if media_bytes is None else _MediaLimit(media_bytes)
+        refusal = self._refusal(scope["method"], Headers(scope=scope), limit)
         if refusal is not None:
             await problem(*refusal)(scope, receive, answer.send)
             return
         try:
-            await self._app(scope, self._counted(receive), answer.send)
+            await self._app(scope, _counted(receive, limit), answer.send)
         except asyncio.CancelledError:
             # The server stops and has waited long enough: said here, or its log fills with tracebacks.
             if not answer.begun:
@@ -79,7 +89,7 @@ class Guard:
                 await internal_error()(scope, receive, answer.send)
             raise
 
-    def _refusal(self, method: str, headers: Headers) -> tuple[int, str, str] | None:
+    def _refusal(self, method: str, headers: Headers, limit: _Limit) -> tuple[int, str, str] | None:
         host = headers.get("host", "")
         if not self._is_ours(_name_of(host)):
             return (
@@ -90,8 +100,8 @@ class Guard:
         if method not in _SAFE_METHODS and _is_foreign(headers):
             return 403, "origin_not_allowed", "Requests from other sites' pages are refused."
         length = headers.get("content-length", "0")
-        if length.isdecimal() and int(length) > self._max_body_bytes:
-            return 413, "request_too_large", self._too_large()
+        if length.isdecimal() and int(length) > limit.max_bytes:
+            return 413, "request_too_large", limit.too_large()
         return None
 
     def _is_ours(self, name: str) -> bool:
@@ -99,24 +109,35 @@ class Guard:
             return True
         return ANY_ADDRESS in self._allowed_hosts and _is_address(name)
 
-    def _counted(self, receive: Receive) -> Receive:
-        received = 0
 
-        async def count() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > self._max_body_bytes:
-                raise HTTPException(413, self._too_large())
-            return message
+@dataclass(frozen=True, slots=True)
+class _Limit:
+    max_bytes: int
 
-        return count
-
-    def _too_large(self) -> str:
+    def too_large(self) -> str:
         return (
-            f"At most {self._max_body_bytes // 2**20} MB may be sent (server.max_upload_mb); "
+            f"At most {self.max_bytes // 2**20} MB may be sent (server.max_upload_mb); "
             "make the picture smaller."
         )
+
+
+class _MediaLimit(_Limit):
+    def too_large(self) -> str:
+        return f"A media file may have at most {self.max_bytes // 2**20} MB (server.max_media_mb)."
+
+
+def _counted(receive: Receive, limit: _Limit) -> Receive:
+    received = 0
+
+    async def count() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > limit.max_bytes:
+            raise HTTPException(413, limit.too_large())
+        return message
+
+    return count
 
 
 class _Answer:

@@ -6,11 +6,14 @@ still to do.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select
+from sqlalchemy import ColumnElement, String, and_, delete, func, or_, select
+from sqlalchemy import cast as as_type
 from sqlalchemy.orm import Session
 
 from core.errors import NotFound
@@ -63,13 +66,19 @@ class Catalogue(Files, Jobs, Generations):
         limit: int = 50,
         offset: int = 0,
         after: str | None = None,
+        tag: str | None = None,
+        before: tuple[datetime, str] | None = None,
     ) -> list[MediaRow]:
         """The newest first. Turn pages with ``offset``, or with ``after``, the id of the last row seen,
-        which neither repeats nor skips when media are added meanwhile."""
+        which neither repeats nor skips when media are added meanwhile; or with ``before``, that row's
+        ``created_at`` and id, which also does when the row itself is gone."""
         with self._read() as session:
-            query = select(Media).where(*_conditions(media_type, statuses, name_contains))
+            query = select(Media).where(*_conditions(media_type, statuses, name_contains, tag))
             if after is not None:
-                query = query.where(_comes_after(_get(session, after)))
+                last = _get(session, after)
+                before = last.created_at, last.id
+            if before is not None:
+                query = query.where(_comes_after(*before))
             query = query.order_by(Media.created_at.desc(), Media.id).limit(limit).offset(offset)
             return _media_rows(session, session.scalars(query).all())
 
@@ -158,6 +167,22 @@ class Catalogue(Files, Jobs, Generations):
         with self._write() as session:
             _get(session, media_id).tags = sorted(set(tags))
 
+    def set_metadata(self, media_id: str, metadata: Mapping[str, Any]) -> None:
+        """Raises NotFound."""
+        with self._write() as session:
+            _get(session, media_id).user_metadata = dict(metadata)
+
+    def put_back(self, media_id: str, reason: str) -> None:
+        """It is as if nobody had begun with it; delete its points first. Raises NotFound."""
+        with self._write() as session:
+            media = _get(session, media_id)
+            media.status, media.reason, media.point_counts, media.indexed_at = "pending", reason, {}, None
+
+    def names_of(self, media_ids: Sequence[str]) -> dict[str, str]:
+        """File names; ids that the library does not have are left out."""
+        with self._read() as session:
+            return _names(session, media_ids)
+
     def remove_media(self, media_id: str) -> None:
         """Forget a content, its files and jobs; delete its points from the store first. Raises NotFound."""
         with self._write() as session:
@@ -219,7 +244,8 @@ def _belongs_to(generation: str) -> ColumnElement[bool]:
 
 
 def _conditions(
-    media_type: MediaType | None, statuses: Sequence[MediaStatus] | None, name_contains: str | None
+    media_type: MediaType | None, statuses: Sequence[MediaStatus] | None, name_contains: str | None,
+    tag: str | None = None,
 ) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if media_type is not None:
@@ -232,23 +258,31 @@ def _conditions(
             MediaFile.name_folded.contains(fold(name_contains), autoescape=True),
         )
         conditions.append(named.exists())
+    if tag is not None:
+        # The list as JSON text, where a tag stands in quotation marks and has none inside that are bare.
+        conditions.append(as_type(Media.tags, String).icontains(json.dumps(tag), autoescape=True))
     return conditions
 
 
-def _comes_after(last: Media) -> ColumnElement[bool]:
-    same_time = and_(Media.created_at == last.created_at, Media.id > last.id)
-    return or_(Media.created_at < last.created_at, same_time)
+def _comes_after(created_at: datetime, media_id: str) -> ColumnElement[bool]:
+    same_time = and_(Media.created_at == created_at, Media.id > media_id)
+    return or_(Media.created_at < created_at, same_time)
 
 
 def _media_rows(session: Session, found: Sequence[Media]) -> list[MediaRow]:
+    names = _names(session, [media.id for media in found])
+    return [_media_row(media, names.get(media.id, media.id)) for media in found]
+
+
+def _names(session: Session, media_ids: Sequence[str]) -> dict[str, str]:
     names: dict[str, str] = {}
-    for some in chunks([media.id for media in found]):
+    for some in chunks(media_ids):
         # Existing files first, the newest first among them: the first name met is the one to show.
         files = select(MediaFile.media_id, MediaFile.path).where(MediaFile.media_id.in_(some))
         order = ((MediaFile.status == "missing"), *newest_first())
         for media_id, path in session.execute(files.order_by(*order)):
             names.setdefault(str(media_id), from_text(path).name)
-    return [_media_row(media, names.get(media.id, media.id)) for media in found]
+    return names
 
 
 def _media_row(media: Media, name: str) -> MediaRow:
@@ -261,5 +295,5 @@ def _media_row(media: Media, name: str) -> MediaRow:
         point_counts=cast(dict[Kind, int], dict(media.point_counts)), sample_count=media.sample_count,
         shot_starts_seconds=tuple(media.shot_starts), attempts=media.attempts, crashes=media.crashes,
         tags=tuple(media.tags), generation=media.generation, created_at=media.created_at,
-        updated_at=media.updated_at, indexed_at=media.indexed_at,
+        updated_at=media.updated_at, indexed_at=media.indexed_at, metadata=dict(media.user_metadata),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -51,16 +51,56 @@ class Jobs(Database):
             return _row(job)
 
     def list_jobs(
-        self, states: Sequence[JobState] | None = None, kind: str | None = None, limit: int = 100
+        self, states: Sequence[JobState] | None = None, kind: str | None = None, limit: int = 100,
+        offset: int = 0, media_id: str | None = None, changed_since: datetime | None = None,
     ) -> list[JobRow]:
         """The newest first."""
-        query = select(Job).order_by(Job.created_at.desc(), Job.id).limit(limit)
+        query = select(Job).order_by(Job.created_at.desc(), Job.id).limit(limit).offset(offset)
+        if media_id is not None:
+            query = query.where(Job.media_id == media_id)
+        if changed_since is not None:
+            query = query.where(Job.updated_at >= changed_since)
         if states is not None:
             query = query.where(Job.state.in_(states))
         if kind is not None:
             query = query.where(Job.kind == kind)
         with self._read() as session:
             return [_row(job) for job in session.scalars(query)]
+
+    def media_jobs_to_do(self) -> list[JobRow]:
+        """Ingest jobs that wait or are at work, the oldest first."""
+        open_ones = and_(Job.kind == _INGEST, Job.state.in_(("queued", "running")))
+        query = select(Job).where(open_ones).order_by(Job.created_at, Job.id)
+        with self._read() as session:
+            return [_row(job) for job in session.scalars(query)]
+
+    def queue_media(self, media_id: str) -> JobRow:
+        """Have one media file indexed: its job waits from now on, unless it waits or runs already. Raises
+        NotFound."""
+        job_id = ingest_job_id(media_id)
+        with self._write() as session:
+            if session.get(Media, media_id) is None:
+                raise NotFound(f"The library has no media {media_id}.")
+            job = session.get(Job, job_id)
+            if job is None:
+                job = Job(
+                    id=job_id, kind=_INGEST, media_id=media_id, state="queued", attempts=0, progress=0.0
+                )
+                session.add(job)
+            elif job.state not in ("queued", "running"):
+                job.state, job.attempts, job.progress, job.message = "queued", 0, 0.0, None
+                job.started_at = job.ended_at = None
+            session.flush()
+            return _row(job)
+
+    def note(self, job_id: str, message: str) -> bool:
+        """Say something about a job that waits. False when it does not."""
+        return self._change_waiting(job_id, {"message": message})
+
+    def end_waiting(self, job_id: str, state: Ended, message: str | None = None) -> bool:
+        """End a job without having worked on it. False when it does not wait."""
+        values: dict[str, Any] = {"state": state, "message": message, "ended_at": now()}
+        return self._change_waiting(job_id, {**values, "progress": 1.0} if state == "done" else values)
 
     def claim(self, job_id: str, owner: str, lease_seconds: float) -> bool:
         """Take a job that waits, or whose worker let its lease run out; False when there is none to take."""
@@ -92,7 +132,7 @@ class Jobs(Database):
 
     def finish(self, job_id: str, owner: str, state: Ended = "done", message: str | None = None) -> bool:
         """End the job and its lease. False when it is no longer this worker's."""
-        values: dict[str, Any] = {**_NO_LEASE, "state": state, "message": message}
+        values: dict[str, Any] = {**_NO_LEASE, "state": state, "message": message, "ended_at": now()}
         if state == "done":
             values["progress"] = 1.0
         return self._change(job_id, owner, values)
@@ -103,7 +143,7 @@ class Jobs(Database):
 
     def cancel(self, job_id: str) -> bool:
         """Whoever works on it learns it at the next ``renew``. False when it had already ended."""
-        return self._change(job_id, None, {**_NO_LEASE, "state": "cancelled"})
+        return self._change(job_id, None, {**_NO_LEASE, "state": "cancelled", "ended_at": now()})
 
     def claim_media(self, media_id: str, owner: str, lease_seconds: float) -> bool:
         """Take the right to (re)write the points of one media file. Raises NotFound."""
@@ -140,6 +180,11 @@ class Jobs(Database):
         with self._write() as session:
             return _changed(session.execute(statement))
 
+    def _change_waiting(self, job_id: str, values: dict[str, Any]) -> bool:
+        statement = update(Job).where(Job.id == job_id, Job.state == "queued").values(**values)
+        with self._write() as session:
+            return _changed(session.execute(statement))
+
 
 def _claim(
     session: Session, job_id: str, owner: str, lease_seconds: float, takeable: Sequence[JobState]
@@ -149,7 +194,7 @@ def _claim(
     free = or_(Job.state.in_(takeable), and_(Job.state == "running", Job.lease_until < moment))
     taken = session.execute(update(Job).where(Job.id == job_id, free).values(
         state="running", lease_owner=owner, lease_until=moment + timedelta(seconds=lease_seconds),
-        attempts=Job.attempts + 1, progress=0.0, message=None,
+        attempts=Job.attempts + 1, progress=0.0, message=None, started_at=moment, ended_at=None,
     ))
     return _changed(taken)
 
@@ -162,5 +207,5 @@ def _row(job: Job) -> JobRow:
     return JobRow(
         job.id, job.kind, job.media_id, None if job.path is None else from_text(job.path),
         cast(JobState, job.state), job.lease_owner, job.lease_until, job.attempts, job.progress, job.message,
-        job.created_at, job.updated_at,
+        job.created_at, job.updated_at, job.started_at, job.ended_at,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from core.types import Kind, MediaType
 
@@ -50,6 +50,7 @@ class MediaRow:
     created_at: datetime
     updated_at: datetime
     indexed_at: datetime | None
+    metadata: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,8 @@ class FileRow:
 
 @dataclass(frozen=True, slots=True)
 class JobRow:
+    """Work. ``progress`` in [0, 1]; ``started_at`` and ``ended_at`` of its last attempt."""
+
     id: str
     kind: str
     media_id: str | None
@@ -90,6 +93,18 @@ class JobRow:
     message: str | None
     created_at: datetime
     updated_at: datetime
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """A file that came into the library. ``known``: its content was there before. ``job`` is its last one,
+    None where it was indexed before there were jobs."""
+
+    media: MediaRow
+    job: JobRow | None
+    known: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -322,7 +322,7 @@ def media_remove(
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
 ) -> None:
-    """Take media out of the library. The files themselves stay where they are."""
+    """Take media out of the library. Your files stay where they are; what was uploaded goes with it."""
     from momentseek.engine import Engine
 
     # Unchecked: to give up media whose points are lost is one way to make the library whole again.
@@ -330,9 +330,9 @@ def media_remove(
         found = list(dict.fromkeys(engine.resolve_media_id(media_id) for media_id in media_ids))
         if not yes:
             names = ", ".join(engine.media_name(media_id) for media_id in found)
-            typer.confirm(f"Remove {names} from the library (the files stay)?", abort=True)
+            typer.confirm(f"Remove {names} from the library (your files stay, uploads go)?", abort=True)
         for media_id in found:
-            engine.remove_media(media_id)
+            engine.remove_media(media_id, with_upload=True)
     typer.echo(f"Removed {len(found)}.")
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -16,15 +17,16 @@ import numpy as np
 
 from core.answer import Answer, Segment
 from core.errors import InvalidRequest, MomentseekError, NotFound, SettingsError
+from core.record import LONGEST_RUN_SECONDS, Points, VectorName
 from core.settings import Settings
-from core.types import Image, MediaType
+from core.types import Image, Kind, MediaType
 from detect.detector import RegionDetector
 from embed.embedder import Embedder
 from index import fingerprint
-from index.catalogue import Catalogue, MediaRow
+from index.catalogue import Catalogue, JobRow, MediaRow, ingest_job_id
 from index.counts import check_counts, require_counts
 from index.fingerprint import Fingerprint
-from index.rows import MEDIA_STATUSES
+from index.rows import MEDIA_STATUSES, Added, JobState
 from index.store import VectorStore, Where
 from index.stores.edge import EdgeStore
 from index.stores.edge_wire import generation_dir
@@ -32,9 +34,12 @@ from ingest.analyze import Analyzer
 from ingest.clips import ClipLimits, Cutter
 from ingest.decode import Decoder
 from ingest.forget import forget_media
+from ingest.incoming import Incoming
 from ingest.lease import new_owner
 from ingest.pipeline import Ingest, Parts
 from ingest.progress import OnProgress, Outcome
+from momentseek.intake import Intake
+from momentseek.jobs import Worker
 from momentseek.parts import FacePart, VisualPart, face_part, region_detector, visual_part
 from search.query import Example, Query, Reference
 from search.refine import Refiner
@@ -172,6 +177,26 @@ class Engine:
             ),
         )
 
+    @cached_property
+    def incoming(self) -> Incoming:
+        """Uploads that are not finished."""
+        return Incoming(
+            self.uploads_dir / "incoming", self.settings.server.max_media_mb * 2**20,
+            self.settings.ingest.min_free_disk_mb * 2**20,
+        )  # fmt: skip
+
+    @cached_property
+    def _intake(self) -> Intake:
+        return Intake(self.catalogue, self._probe, self.uploads_dir, self.settings.server.media_roots)
+
+    @cached_property
+    def worker(self) -> Worker:
+        """What indexes in the background; ``start_work`` has it begin."""
+        return Worker(
+            self.catalogue, lambda path, report, stop: self.ingest([path], report, stop=stop),
+            self._delete_points,
+        )  # fmt: skip
+
     def warm_up(self) -> None:
         """Load everything a search needs."""
         self.searcher.search(Query.of(np.full((64, 64, 3), 127, np.uint8)))
@@ -179,9 +204,10 @@ class Engine:
     # Verbs
 
     def ingest(
-        self, paths: Iterable[Path], on_progress: OnProgress = lambda _: None, again: bool = False
+        self, paths: Iterable[Path], on_progress: OnProgress = lambda _: None, again: bool = False,
+        stop: threading.Event | None = None,
     ) -> list[Outcome]:
-        """Index files and folders; see ingest.pipeline."""
+        """Index files and folders, until ``stop`` is set; see ingest.pipeline."""
         faces = self._faces
         analyzer = Analyzer(
             self.embedder, self.detector, self.settings.detector.tiles, faces.indexing if faces else None
@@ -191,7 +217,9 @@ class Engine:
                 self.catalogue, self.store, analyzer, decoder, self.fingerprint.name, self.settings.ingest,
                 self.storyboard_dir,
             )
-            return Ingest(parts, on_progress, again).run(paths)
+            work = Ingest(parts, on_progress, again)
+            work.stop = stop or work.stop
+            return work.run(paths)
 
     def search(self, query: Query) -> Answer:
         """Media ids may be shortened; see ``resolve_media_id``."""
@@ -235,12 +263,15 @@ class Engine:
         return replace(example, reference=replace(example.reference, media_id=media_id))
 
     def list_media(
-        self, media_type: MediaType | None, status: str | None, limit: int, offset: int
+        self, media_type: MediaType | None, status: str | None, limit: int, offset: int,
+        tag: str | None = None, name_contains: str | None = None, before: tuple[datetime, str] | None = None,
     ) -> Sequence[MediaRow]:
         if status is not None and status not in MEDIA_STATUSES:
             raise InvalidRequest(f"There is no status {status!r}; they are {', '.join(MEDIA_STATUSES)}.")
         statuses = None if status is None else (status,)
-        return self.catalogue.list_media(media_type, statuses, limit=limit, offset=offset)
+        return self.catalogue.list_media(
+            media_type, statuses, name_contains, limit, offset, tag=tag, before=before
+        )
 
     def get_media(self, media_id: str) -> MediaRow:
         return self.catalogue.get_media(media_id)
@@ -279,9 +310,123 @@ class Engine:
     def has_original(self, media_id: str) -> bool:
         return any(path.is_file() for path in self.catalogue.paths_of(media_id))
 
-    def remove_media(self, media_id: str) -> None:
-        """Forget one media; its file stays. Raises NotFound, and StoreBusy while it is being indexed."""
+    def remove_media(self, media_id: str, with_upload: bool = False) -> None:
+        """Forget one media; its file stays. ``with_upload``: one that was uploaded goes, too, and work on it
+        in this process ends. Raises NotFound, and StoreBusy while another process indexes it."""
+        paths = self.catalogue.paths_of(media_id)
+        if with_upload and self.worker.is_doing(ingest_job_id(media_id)):
+            self.worker.cancel(ingest_job_id(media_id))
         forget_media(self.catalogue, self.store, self.storyboard_dir(media_id), media_id, new_owner())
+        if with_upload:
+            self._intake.remove_uploads(paths)
+
+    def describe_media(
+        self, media_id: str, tags: Iterable[str] | None, metadata: Mapping[str, Any] | None
+    ) -> MediaRow:
+        """Note down what people say of it; None leaves things as they are. Raises NotFound."""
+        if tags is not None:
+            self.catalogue.set_tags(media_id, tags)
+        if metadata is not None:
+            self.catalogue.set_metadata(media_id, metadata)
+        return self.get_media(media_id)
+
+    def points_between(
+        self, media_id: str, kinds: Sequence[Kind], start_seconds: float, end_seconds: float
+    ) -> list[Points]:
+        """What is stored of the half-open [start, end), without vectors. Raises NotFound, StoreError."""
+        still = self.get_media(media_id).media_type == "image"
+        # A point stands for what follows it, for as long as this at most.
+        longest = max(LONGEST_RUN_SECONDS, 2 / self.settings.ingest.samples_per_second)
+        times = None if still else (start_seconds - longest, end_seconds)
+        names: dict[VectorName, tuple[Kind, ...]] = {
+            "visual": tuple(kind for kind in kinds if kind != "face"),
+            "face": tuple(kind for kind in kinds if kind == "face"),
+        }
+        if self._faces is None:
+            del names["face"]
+        found = [
+            self.store.scroll(name, Where(media_ids=(media_id,), kinds=asked, time_seconds=times))
+            for name, asked in names.items() if asked
+        ]  # fmt: skip
+        if still:
+            return found
+        return [
+            some[(some.span_seconds[:, 0] < end_seconds) & (some.span_seconds[:, 1] > start_seconds)]
+            for some in found
+        ]
+
+    # Files in, and the work that comes of it
+
+    @property
+    def uploads_dir(self) -> Path:
+        """Where uploaded originals lie."""
+        return self.settings.data_dir / "uploads"
+
+    def take_upload(self, draft: Path, name: str) -> Added:
+        """A whole upload joins the library, and its job waits. Raises MediaError for what is no media."""
+        return self._told(self._intake.take(draft, name))
+
+    def register(self, path: str) -> Added:
+        """A file under one of server.media_roots joins the library. Raises InvalidRequest, MediaError."""
+        return self._told(self._intake.register(path))
+
+    def _told(self, added: Added) -> Added:
+        self.worker.wake()
+        return added
+
+    def start_work(self) -> None:
+        """From now on, until this is closed, a thread indexes what waits, what was interrupted included."""
+        self._intake.find_lost()
+        self._opened.callback(self.worker.stop)
+        self.worker.start()
+
+    def list_jobs(
+        self, states: Sequence[JobState] | None = None, media_id: str | None = None, limit: int = 100,
+        offset: int = 0, changed_since: datetime | None = None,
+    ) -> list[JobRow]:  # fmt: skip
+        """The newest first."""
+        rows = self.catalogue.list_jobs(
+            states, None, limit, offset, media_id=media_id, changed_since=changed_since
+        )
+        return [self._fresh(row) for row in rows]
+
+    def get_job(self, job_id: str) -> JobRow:
+        """Raises NotFound."""
+        return self._fresh(self.catalogue.get_job(job_id))
+
+    def cancel_job(self, job_id: str) -> JobRow:
+        """Raises NotFound, and InvalidRequest when it has ended already."""
+        job = self.catalogue.get_job(job_id)
+        if job.state not in ("queued", "running"):
+            raise InvalidRequest(f"This job is {job.state}; only one that waits or runs can be cancelled.")
+        self.worker.cancel(job_id)
+        return self.get_job(job_id)
+
+    def retry_job(self, job_id: str) -> JobRow:
+        """Raises NotFound, and InvalidRequest unless it has failed or was cancelled."""
+        job = self.catalogue.get_job(job_id)
+        if job.state not in ("failed", "cancelled") or job.media_id is None:
+            raise InvalidRequest(
+                f"This job is {job.state}; only one that failed or was cancelled can be retried."
+            )
+        self.catalogue.reset_media(job.media_id)
+        queued = self.catalogue.queue_media(job.media_id)
+        self.worker.wake()
+        return queued
+
+    def media_names(self, media_ids: Sequence[str]) -> dict[str, str]:
+        return self.catalogue.names_of(media_ids)
+
+    def _fresh(self, job: JobRow) -> JobRow:
+        return replace(job, progress=self.worker.share_of(job))
+
+    def _delete_points(self, media_id: str) -> None:
+        self.store.delete(Where(media_ids=(media_id,)))
+        self.store.flush()
+
+    def _probe(self, path: Path) -> None:
+        with self._decoding:
+            self._decoder.probe(path)
 
     def frame(self, media_id: str, at_seconds: float, max_side_px: int | None = None) -> Image:
         """The frame shown at that time, full resolution. Raises NotFound and TimeOutOfRange."""

@@ -60,7 +60,11 @@ def run_server(settings: Settings, insecure: bool) -> None:
             app, log_level="warning", log_config=log_config(),
             timeout_graceful_shutdown=_LAST_ANSWERS_SECONDS,
         ))  # fmt: skip
+        # So that streams without an end do not hold it up.
+        app.state.is_stopping = lambda: server.should_exit
         sweep(engine.export_dir())
+        engine.incoming.sweep()
+        engine.start_work()
         announce(settings.data_dir, url, token)
         typer.echo(f"momentseek serves {settings.data_dir} at {url} (API: {url}/docs). Stop it with Ctrl-C.")
         try:

@@ -10,7 +10,6 @@ import numpy as np
 
 from core.boxes import WHOLE, Boxes, area, expand, iou, to_pixels
 from core.errors import InvalidRequest
-from core.pictures import resize_to_fit
 from core.record import LONGEST_RUN_SECONDS, VectorName
 from core.types import Faces, Image, Kind, Vectors
 from embed.embedder import Embedder, FaceEmbedder
@@ -33,11 +32,6 @@ MARGINS = (0.0, 0.25, 0.6)
 
 _CLOSE_UP = 1.0
 """A second look at a small box: its neighbourhood, this share of the box added on each side, enlarged."""
-
-_FAR_SIDE, _FAR_PX = 0.25, 960
-"""A look at a large box from afar: the picture in surroundings so wide that the box's side (the root of its
-area) is this share of them. What fills the query is small in most frames, and few cells of a feature map say
-something else of a thing than many."""
 
 
 class FindsFaces(Protocol):
@@ -62,7 +56,7 @@ def describe_scene(embedder: Embedder, image: Image) -> Vectors:
 
 
 def describe_object(embedder: Embedder, image: Image, box_xyxy: tuple[float, float, float, float]) -> Vectors:
-    """Vectors of the box with several margins, in the picture, in a close-up and from afar, shape (n, d).
+    """Vectors of the box with several margins, in the picture and in a close-up, shape (n, d).
 
     The best of several crops is what training-free localisation rests on (RELOCATE, arXiv 2412.01826).
     """
@@ -71,20 +65,8 @@ def describe_object(embedder: Embedder, image: Image, box_xyxy: tuple[float, flo
     window = to_pixels(expand(box, _CLOSE_UP)[0].tolist(), image.shape[1], image.shape[0])
     left, top, right, bottom = window
     near = np.ascontiguousarray(image[top:bottom, left:right])
-    pictures, boxes = [image, near], [margins, _within(margins, window, image)]
-    wider = float(np.sqrt(area(box)[0])) / _FAR_SIDE
-    if wider > 1:
-        pictures.append(_from_afar(image, wider))
-        boxes.append(np.concatenate([expand(0.5 + (box - 0.5) / np.float32(wider), one) for one in MARGINS]))
-    return np.concatenate(embedder.describe(embedder.encode(pictures), boxes))
-
-
-def _from_afar(image: Image, wider: float) -> Image:
-    """The picture in the middle of one that many times as wide and high; its edges go on mirrored."""
-    small = resize_to_fit(image, max(16, round(_FAR_PX / wider)))
-    height, width = small.shape[:2]
-    above, left = round(height * (wider - 1) / 2), round(width * (wider - 1) / 2)
-    return np.pad(small, ((above, above), (left, left), (0, 0)), mode="symmetric")
+    encodings = embedder.encode([image, near])
+    return np.concatenate(embedder.describe(encodings, [margins, _within(margins, window, image)]))
 
 
 def crop(image: Image, box_xyxy: tuple[float, float, float, float] | None) -> Image:

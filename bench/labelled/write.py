@@ -89,8 +89,8 @@ def as_truth(
                     "asks": query.kind if query.seen.sights else "nothing", "kind": query.kind,
                     "size": query.size, "lookalike": query.lookalike,
                     "held_out": query.held_out, "whitening_saw": query.whitening_saw,
-                    "share": round(query.seen.size, 4) if query.seen.sights else None,
                 },
+                "share": round(query.seen.size, 4) if query.seen.sights else None,
             }
             for query in asking
         ],

@@ -110,7 +110,8 @@ def test_what_is_not_in_the_table_is_for_admins(door: Door, keys: Keys) -> None:
 
 @pytest.mark.parametrize(("method", "path", "needed"), [
     ("GET", "/v1/media", "read"), ("HEAD", "/v1/media/ab/file", "read"), ("GET", "/docs", "nothing"),
-    ("GET", "/static-offline-docs/a/b.js", "nothing"), ("DELETE", "/v1/media/ab", None), ("GET", "/", None),
+    ("GET", "/static-offline-docs/a/b.js", "nothing"), ("DELETE", "/v1/media/ab", "admin"),
+    ("GET", "/", None),
     ("GET", "/v1/health/live/", None), ("GET", "/v1//health/live", None), ("GET", "/V1/health/live", None),
     ("GET", "/v1/health/live\n", None), ("POST", "/v1/health/live", None), ("OPTIONS", "/v1/media", None),
     ("GET", "/docs/../v1/media", None), ("GET", "/v1/media/a/b/frame", None),

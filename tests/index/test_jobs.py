@@ -100,3 +100,26 @@ def test_two_processes_never_claim_the_same(tmp_path: Path, start_python: StartP
         worker.stdin.flush()  # type: ignore[union-attr]
     one, two = (worker.stdout.readline().split() for worker in workers)  # type: ignore[union-attr]
     assert sorted(map(int, one + two)) == list(range(60))
+
+
+def test_a_job_that_waits_for_a_media_file(catalogue: Catalogue) -> None:
+    queued = catalogue.queue_media("m1")
+    assert (queued.id, queued.state, queued.started_at) == (ingest_job_id("m1"), "queued", None)
+    assert catalogue.queue_media("m1") == queued, "it waits already"
+    assert catalogue.note(queued.id, "The disk is full.")
+    assert [job.message for job in catalogue.media_jobs_to_do()] == ["The disk is full."]
+    assert catalogue.claim_media("m1", "one", 60)
+    assert not catalogue.note(queued.id, "too late") and not catalogue.end_waiting(queued.id, "done")
+    running = catalogue.queue_media("m1")
+    assert running.state == "running" and running.started_at is not None and running.ended_at is None
+    assert catalogue.finish_media("m1", "one", "failed", "broken")
+    ended = catalogue.get_job(queued.id)
+    assert ended.ended_at is not None and catalogue.media_jobs_to_do() == []
+    again = catalogue.queue_media("m1")
+    assert (again.state, again.attempts, again.message, again.ended_at) == ("queued", 0, None, None)
+    assert catalogue.end_waiting(queued.id, "done", "Nothing to do.")
+    assert catalogue.get_job(queued.id).progress == 1.0
+    assert catalogue.list_jobs(media_id="m1", changed_since=ended.updated_at) != []
+    assert catalogue.list_jobs(media_id="m2") == []
+    with pytest.raises(NotFound):
+        catalogue.queue_media("m9")

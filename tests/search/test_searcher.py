@@ -24,7 +24,7 @@ from index.stores.edge import EdgeStore
 from ingest.analyze import Analyzer, to_points
 from ingest.media import Sample
 from search.chance import Calibration, Chance, Scale
-from search.describe import Describer, describe_object
+from search.describe import Describer
 from search.memory import page_token
 from search.query import Example, Filters, Query, Reference, Sort
 from search.searcher import Line, Searcher
@@ -457,18 +457,3 @@ def test_what_is_found_for_certain_is_asked_with_but_cannot_confirm_itself(libra
     assert 0 < max(lifts) <= 0.4 + 1e-5 and min(lifts) >= 0
     nowhere = Query.of(view("motorcycle"))
     assert bold.search(nowhere).segments == one_round.search(nowhere).segments == ()
-
-
-def test_a_large_box_is_looked_at_from_afar_too(library: Library) -> None:
-    small, large = (0.45, 0.45, 0.6, 0.6), (0.1, 0.1, 0.9, 0.9)
-    picture = view("china")
-    assert len(describe_object(library.embedder, picture, large)) == 9
-    assert len(describe_object(library.embedder, picture, small)) == 6
-    framed = np.full((picture.shape[0] * 4, picture.shape[1] * 4, 3), 127, np.uint8)
-    top, left = (np.array(picture.shape[:2]) * 1.5).astype(int)
-    framed[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
-    stored = library.embedder.describe(
-        library.embedder.encode([framed]), [np.array([[0.4, 0.4, 0.6, 0.6]], np.float32)]
-    )[0]
-    cosines = describe_object(library.embedder, picture, large) @ stored[0]
-    assert cosines[6:].max() > cosines[:6].max()

@@ -1,0 +1,205 @@
+"""The worker of a serving process: one thread that indexes what waits, one media file at a time.
+
+What is to do is in the catalogue alone, so nothing is lost with a process: a job whose worker has gone is
+taken up again. Models use all cores, so two files at once would take twice as long each.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from core.errors import MomentseekError, NotFound
+from index.catalogue import Catalogue, JobRow
+from ingest.lease import is_dead, new_owner
+from ingest.progress import OnProgress, Outcome, Progress
+
+_log = logging.getLogger(__name__)
+
+LOOK_EVERY_SECONDS = 5.0
+"""Other processes may leave work behind; our own wakes the worker."""
+PAUSE_SECONDS = 30.0
+"""After trouble that is not the file's own, such as a full disk."""
+TRIES = 3
+"""With such trouble, before a job fails."""
+_CANCEL_SECONDS = 30.0
+
+Index = Callable[[Path, OnProgress, threading.Event], Sequence[Outcome]]
+"""Index one file until the event is set. Raises MomentseekError."""
+
+
+@dataclass(eq=False, slots=True)
+class _Now:
+    """What the worker is doing."""
+
+    job_id: str
+    stop: threading.Event = field(default_factory=threading.Event)
+    share: float = 0.0
+    cancelled: bool = False
+
+
+class Worker:
+    """``delete_points`` removes everything of one media file from the store, for good when it returns."""
+
+    def __init__(
+        self, catalogue: Catalogue, index: Index, delete_points: Callable[[str], None],
+        pause_seconds: float = PAUSE_SECONDS,
+    ) -> None:
+        self._catalogue, self._index, self._delete_points = catalogue, index, delete_points
+        self._pause_seconds = pause_seconds
+        self._changed = threading.Condition()
+        self._now: _Now | None = None
+        self._ending, self._wake = threading.Event(), threading.Event()
+        self._troubles: Counter[str] = Counter()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=self._work, name="momentseek-jobs")
+        self._thread.start()
+
+    def stop(self) -> None:
+        """The file under way is left for the next start. Returns when the thread has ended."""
+        with self._changed:
+            self._ending.set()
+            if self._now is not None:
+                self._now.stop.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def wake(self) -> None:
+        """There is something to do."""
+        self._wake.set()
+
+    def is_doing(self, job_id: str) -> bool:
+        now = self._now
+        return now is not None and now.job_id == job_id
+
+    def share_of(self, job: JobRow) -> float:
+        """How far a job is, in [0, 1]: newer than what the catalogue knows, for the one at work here."""
+        now = self._now
+        at_work = now is not None and now.job_id == job.id and job.state == "running"
+        return max(job.progress, now.share) if at_work and now is not None else job.progress
+
+    def cancel(self, job_id: str) -> None:
+        """Returns when it has ended and its points are gone; a job of another process ends when that
+        process asks the catalogue next, within seconds. Raises NotFound."""
+        job = self._catalogue.get_job(job_id)
+        with self._changed:
+            now = self._now
+            if now is not None and now.job_id == job_id:
+                now.cancelled = True
+                now.stop.set()
+                self._changed.wait_for(lambda: self._now is not now, _CANCEL_SECONDS)
+                return
+            # Held, so that the worker does not begin with it meanwhile.
+            if job.state == "queued":
+                self._put_away(job)
+        self._catalogue.cancel(job_id)
+
+    def _work(self) -> None:
+        while not self._ending.is_set():
+            self._wake.clear()
+            try:
+                waiting = self._catalogue.media_jobs_to_do()
+                worked = any(self._is_free(job) and self._do(job) for job in waiting)
+            except Exception:
+                # The catalogue itself: a worker that ended here would never be missed.
+                _log.exception("The worker cannot see what is to do.")
+                self._ending.wait(self._pause_seconds)
+                continue
+            if not worked:
+                self._wake.wait(LOOK_EVERY_SECONDS)
+
+    def _is_free(self, job: JobRow) -> bool:
+        if job.state == "queued":
+            return True
+        if job.lease_owner is not None and is_dead(job.lease_owner):
+            self._catalogue.release(job.id, job.lease_owner)
+            return True
+        return job.lease_until is not None and job.lease_until < datetime.now(UTC)
+
+    def _do(self, job: JobRow) -> bool:
+        """Whether there was anything to do."""
+        now = _Now(job.id)
+        with self._changed:
+            # Looked at again, as somebody may have cancelled it since it was listed.
+            if self._ending.is_set() or self._state(job.id) not in ("queued", "running"):
+                return False
+            self._now = now
+        try:
+            self._index_one(job, now)
+        except NotFound:
+            pass  # the media was removed meanwhile
+        except MomentseekError as error:
+            self._have_trouble(job, now, str(error))
+        except Exception:
+            _log.exception("Indexing failed in a way that nobody has foreseen: job %s", job.id)
+            self._catalogue.end_waiting(job.id, "failed", "Something went wrong; the server's log says what.")
+        finally:
+            if now.cancelled and self._state(job.id) == "queued":
+                self._put_away(job)
+            with self._changed:
+                self._now = None
+                self._changed.notify_all()
+        return True
+
+    def _index_one(self, job: JobRow, now: _Now) -> None:
+        assert job.media_id is not None  # ingest jobs have one
+        path = next((path for path in self._catalogue.paths_of(job.media_id) if path.is_file()), None)
+        if path is None:
+            self._end(job, "failed", "The original is no longer where it was.")
+            return
+
+        def report(progress: Progress) -> None:
+            now.share = progress.file_share
+
+        outcomes = self._index(path, report, now.stop)
+        if now.stop.is_set() or not outcomes or outcomes[0].status == "busy":
+            return
+        # Most have ended by now, with their lease. This is for those where there was nothing to do.
+        self._end(job, "done" if outcomes[0].ok else "failed", outcomes[0].reason)
+
+    def _end(self, job: JobRow, state: str, message: str | None) -> None:
+        if self._state(job.id) == "running" and job.lease_owner is not None:
+            self._catalogue.release(job.id, job.lease_owner)  # its lease had run out
+        self._catalogue.end_waiting(job.id, "done" if state == "done" else "failed", message)
+        self._troubles.pop(job.id, None)
+
+    def _have_trouble(self, job: JobRow, now: _Now, message: str) -> None:
+        if now.stop.is_set():
+            return
+        self._troubles[job.id] += 1
+        _log.warning("Job %s waits: %s", job.id, message)
+        if self._troubles[job.id] >= TRIES:
+            self._end(job, "failed", message)
+            return
+        self._catalogue.note(job.id, message)
+        now.stop.wait(self._pause_seconds)
+
+    def _put_away(self, job: JobRow) -> None:
+        """End a job that is cancelled: whatever it has written so far goes."""
+        assert job.media_id is not None
+        owner = new_owner()
+        try:
+            if not self._catalogue.claim_media(job.media_id, owner, 120):
+                return
+            try:
+                if self._catalogue.get_media(job.media_id).status == "indexing":
+                    self._delete_points(job.media_id)
+                    self._catalogue.put_back(job.media_id, "Its job was cancelled.")
+            finally:
+                self._catalogue.finish_media(job.media_id, owner, "cancelled", "Cancelled.")
+        except MomentseekError as error:
+            _log.warning("Job %s is cancelled, but left points behind: %s", job.id, error)
+
+    def _state(self, job_id: str) -> str | None:
+        try:
+            return self._catalogue.get_job(job_id).state
+        except NotFound:
+            return None

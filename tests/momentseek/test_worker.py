@@ -1,0 +1,179 @@
+"""The worker of a serving process, with a catalogue of its own and files that are indexed in no time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from core.errors import DiskFull
+from index.catalogue import Catalogue, IndexedFacts, ingest_job_id
+from index.rows import JobRow
+from ingest.lease import LEASE_SECONDS, new_owner
+from ingest.progress import OnProgress, Outcome, Progress
+from momentseek.intake import Intake
+from momentseek.jobs import TRIES, Worker
+from tests.support.library import until
+
+
+class Files:
+    """Files of a folder, and what indexing one of them does. ``done`` says in which order it was done."""
+
+    def __init__(self, catalogue: Catalogue, folder: Path) -> None:
+        self.catalogue, self.folder = catalogue, folder
+        self.done: list[str] = []
+        self.deleted: list[str] = []
+        self.trouble: dict[str, Callable[[], None]] = {}
+        self.slow: set[str] = set()
+
+    def add(self, media_id: str) -> JobRow:
+        path = self.folder / media_id
+        path.write_bytes(b"x")
+        self.catalogue.record_file(path, 1, 1, media_id)
+        return self.catalogue.queue_media(media_id)
+
+    def state(self, media_id: str) -> tuple[str, str | None]:
+        job = self.catalogue.get_job(ingest_job_id(media_id))
+        return job.state, job.message
+
+    def index(self, path: Path, report: OnProgress, stop: threading.Event) -> Sequence[Outcome]:
+        media_id, owner = path.name, new_owner()
+        assert self.catalogue.claim_media(media_id, owner, LEASE_SECONDS)
+        self.catalogue.mark_indexing(media_id)
+        report(Progress(0, 1, path, "indexing", 0.5, 1.0))
+        try:
+            self.trouble.get(media_id, lambda: None)()
+        except BaseException:
+            self.catalogue.release_media(media_id, owner)
+            raise
+        if media_id in self.slow:
+            assert stop.wait(20)
+            self.catalogue.release_media(media_id, owner)
+            return []
+        facts = IndexedFacts("video", "mp4", "h264", 16, 16)
+        self.catalogue.mark_indexed(media_id, facts, {"frame": 1}, "g1")
+        self.catalogue.finish_media(media_id, owner)
+        self.done.append(media_id)
+        return [Outcome(path, "indexed", None, media_id)]
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Iterator[Files]:
+    with Catalogue.open(tmp_path / "catalogue.db") as catalogue:
+        (tmp_path / "files").mkdir()
+        yield Files(catalogue, tmp_path / "files")
+
+
+@pytest.fixture
+def worker(files: Files) -> Iterator[Worker]:
+    made = Worker(files.catalogue, files.index, files.deleted.append, pause_seconds=0.05)
+    yield made
+    made.stop()
+
+
+def test_what_waits_is_done_in_its_order(files: Files, worker: Worker) -> None:
+    for media_id in ("m2", "m1"):
+        files.add(media_id)
+    worker.start()
+    until(lambda: len(files.done) == 2)
+    files.add("m3")
+    worker.wake()
+    until(lambda: files.state("m3")[0] == "done", 3)
+    assert files.done == ["m2", "m1", "m3"] and files.deleted == []
+
+
+def test_what_a_dead_worker_held_is_taken_up_and_what_a_living_one_holds_is_not(
+    files: Files, worker: Worker
+) -> None:
+    for media_id in ("dead", "living", "late"):
+        files.add(media_id)
+    host, pid, _, rest = new_owner().rsplit(":", 3)
+    assert files.catalogue.claim_media("dead", f"{host}:{pid}:1:{rest}", LEASE_SECONDS)
+    assert files.catalogue.claim_media("living", new_owner(), LEASE_SECONDS)
+    assert files.catalogue.claim_media("late", "elsewhere:1:2:3", -1.0)
+    worker.start()
+    until(lambda: len(files.done) == 2)
+    assert set(files.done) == {"dead", "late"} and files.state("living")[0] == "running"
+
+
+def test_stopping_leaves_the_work_for_the_next_start(files: Files, worker: Worker) -> None:
+    files.slow.add("m1")
+    job = files.add("m1")
+    worker.start()
+    until(lambda: worker.share_of(files.catalogue.get_job(job.id)) == 0.5)
+    worker.stop()
+    assert files.state("m1") == ("queued", None) and files.deleted == []
+    assert files.catalogue.get_media("m1").status == "indexing"
+
+
+def test_cancelling(files: Files, worker: Worker) -> None:
+    files.slow.add("m1")
+    first, second = files.add("m1"), files.add("m2")
+    worker.cancel(second.id)
+    assert files.state("m2") == ("cancelled", "Cancelled.") and files.deleted == []
+    worker.start()
+    until(lambda: files.state("m1")[0] == "running")
+    worker.cancel(first.id)
+    assert files.state("m1") == ("cancelled", "Cancelled.") and files.deleted == ["m1"]
+    media = files.catalogue.get_media("m1")
+    assert (media.status, media.reason) == ("pending", "Its job was cancelled.")
+    files.add("m3")
+    worker.wake()
+    until(lambda: files.state("m3")[0] == "done")
+    assert files.done == ["m3"]
+
+
+def test_trouble_that_passes_and_trouble_that_stays(files: Files, worker: Worker) -> None:
+    tries: list[str] = []
+
+    def once() -> None:
+        tries.append("once")
+        if len(tries) == 1:
+            raise DiskFull("The disk is full.")
+
+    def always() -> None:
+        tries.append("always")
+        raise DiskFull("The disk is still full.")
+
+    files.trouble = {"m1": once, "m2": always}
+    for media_id in ("m1", "m2", "m3"):
+        files.add(media_id)
+    worker.start()
+    until(lambda: files.state("m3")[0] == "done")
+    assert files.state("m1") == ("done", None)
+    assert files.state("m2") == ("failed", "The disk is still full.")
+    assert tries == ["once"] * 2 + ["always"] * TRIES
+
+
+@pytest.mark.logs_errors
+def test_what_nobody_has_foreseen_ends_one_job_and_not_the_worker(files: Files, worker: Worker) -> None:
+    def burst() -> None:
+        raise ZeroDivisionError
+
+    files.trouble = {"m1": burst}
+    files.add("m1"), files.add("m2")
+    worker.start()
+    until(lambda: files.state("m2")[0] == "done")
+    state, message = files.state("m1")
+    assert state == "failed" and message is not None and "log" in message
+
+
+def test_an_original_that_has_gone(files: Files, worker: Worker) -> None:
+    files.add("m1")
+    (files.folder / "m1").unlink()
+    worker.start()
+    until(lambda: files.state("m1")[0] == "failed")
+    assert "no longer where it was" in str(files.state("m1")[1])
+
+
+def test_an_upload_that_reached_its_place_before_a_kill_is_found(files: Files, tmp_path: Path) -> None:
+    uploads = tmp_path / "uploads"
+    for folder in ("incoming", "some-id"):
+        (uploads / folder).mkdir(parents=True)
+        (uploads / folder / "film.mp4").write_bytes(folder.encode())
+    intake = Intake(files.catalogue, lambda path: None, uploads, ())
+    [found] = intake.find_lost()
+    assert found.media.name == "film.mp4" and found.job is not None and found.job.state == "queued"
+    assert intake.find_lost() == []
