@@ -67,11 +67,13 @@ def _highest(first: NDArray[np.intp], stop: NDArray[np.intp], cells: int) -> NDA
 class Growth:
     """How a segment grows from a peak: while the curve stays above ``share`` of the peak, across holes of at
     most ``bridge_seconds``, and over a cut only where it is above ``share_over_cut`` on the other side: one
-    thing in two shots is one segment if it is as plain to see in both, else two."""
+    thing in two shots is one segment if it is as plain to see in both, else two. What lasts less than
+    ``least_seconds`` is a flash that nobody has seen; stills have no length."""
 
     share: float = 0.45
     bridge_seconds: float = 1.0
     share_over_cut: float = 0.65
+    least_seconds: float = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +107,9 @@ def grow(
         first = _reach(curve, good, free, peak, -1, growth.bridge_seconds)
         last = _reach(curve, good, free, peak, +1, growth.bridge_seconds)
         free[first : last + 1] = False
-        spans.append(
-            Span(
-                float(curve.start_seconds[first]),
-                float(curve.end_seconds[last]),
-                float(curve.z[peak]),
-                int(curve.hit[peak]),
-            )
-        )
+        start, end = float(curve.start_seconds[first]), float(curve.end_seconds[last])
+        if start == end or end - start >= growth.least_seconds:
+            spans.append(Span(start, end, float(curve.z[peak]), int(curve.hit[peak])))
     return spans
 
 

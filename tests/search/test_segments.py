@@ -120,3 +120,8 @@ def test_over_a_cut_one_thing_is_one_segment_only_if_it_is_as_plain_to_see() -> 
     assert found(alike, shots) == [(0, 2)]
     assert found(dimmer, shots) == [(0, 1), (1, 2)]
     assert found(dimmer, None) == [(0, 2)]
+
+
+def test_a_flash_is_no_segment() -> None:
+    assert spans(curve(0, 6, 0, step=0.04), bridge_seconds=0) == []
+    assert spans(curve(0, 6, 6, 6, 0, step=0.04), bridge_seconds=0) == [(0.04, 0.16)]
