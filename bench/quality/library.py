@@ -1,7 +1,7 @@
 """The library of a labelled set: made by the product's own command, searched by the product's own code.
 
 It is wired here a second time, for the packaged models alone: ``bench`` knows nothing of ``momentseek``.
-tests/bench/test_quality.py holds the answers against those of ``momentseek eval``.
+tests/bench/test_quality.py holds its answers against the product's.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ def _copy(real: Points, rng: np.random.Generator, number: int) -> Points:
 
 def time_sizes(library: Library, asked: Sequence[Asked], sizes: Sequence[int], queries: int) -> list[Taken]:
     real = library.store().sample("visual", Where(), 10_000_000)
-    # Round every few real points something is invented: whole media, so that spans and tracks stay.
+    # In order of media and time: where the last copy is cut off, its media stay whole but for one.
     real = real[np.lexsort((real.time_seconds, np.array(real.media_id)))]
     taken = []
     for size in sizes:

@@ -86,16 +86,13 @@ class Variant:
 
 
 VARIANTS = (
-    Variant(SHIPPED, "the same answers as momentseek eval gives", beside=""),
+    Variant(SHIPPED, "the answers that momentseek eval gives", beside=""),
     Variant("frames only", "an index without regions and tiles", hidden=frozenset({"region", "tile"})),
     Variant("without tiles", "an index without tiles", hidden=frozenset({"tile"})),
     Variant("without regions", "an index without regions", hidden=frozenset({"region"})),
-    Variant("one crop", "the box as it is: no margins, no close-up, no far view", change=_vectors(1),
-            among=_boxed),
-    Variant("margins alone", "the box with its margins: no close-up, no far view",
+    Variant("one crop", "the box as it is: no margins, no close-up", change=_vectors(1), among=_boxed),
+    Variant("margins alone", "the box with its margins in the picture: no close-up",
             change=_vectors(len(MARGINS)), among=_boxed),
-    Variant("without far view", "margins and close-up, but nothing from afar",
-            change=_vectors(2 * len(MARGINS)), among=_boxed),
     Variant(ONE_ROUND, "no second round with the surest sights of the first", change=_one_round),
     Variant("chance of the model", "no shift by the query, no correction for the size of the library",
             beside=ONE_ROUND, change=_model_alone),
@@ -107,9 +104,14 @@ REFINED = Variant("refined", "with refine: originals are opened round starts and
 
 def question(searcher: Searcher, asked: Asked, mode: Mode | None = None) -> Question:
     """Raises InvalidRequest when a face is asked for and there is none."""
-    example = Example(read_picture(asked.image), box_xyxy=asked.box_xyxy)
-    query = Query((example,), mode=mode, filters=Filters(limit=1000))
+    query = query_of(asked, mode)
     return Question(asked, query.terms, describe(searcher, query))
+
+
+def query_of(asked: Asked, mode: Mode | None = None) -> Query:
+    """As momentseek eval asks it."""
+    example = Example(read_picture(asked.image), box_xyxy=asked.box_xyxy)
+    return Query((example,), mode=mode, filters=Filters(limit=1000))
 
 
 def judge(library: Library, variant: Variant, questions: Sequence[Question]) -> list[Judged]:
