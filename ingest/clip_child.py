@@ -3,46 +3,26 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
-import signal
-import threading
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-
-import av
-import cv2
-from PIL import Image as Pillow
 
 from core.errors import DiskFull, InvalidRequest, MediaError, TimeOutOfRange
 from core.settings import DecodeSettings
 from ingest.clip_copy import copy_packets
 from ingest.clip_encode import encode, look
 from ingest.clips import Part
-from ingest.decode_child import _die_with_parent, _limit_cpu, _limit_memory, _Sender
+from ingest.decode_child import Sender, attend
 
 
 def serve(pipe: Any, decode: DecodeSettings) -> None:
-    """Answer requests until the parent closes its end or dies."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-    av.logging.set_level(None)
-    cv2.setNumThreads(1)
-    Pillow.MAX_IMAGE_PIXELS = None
-    _limit_memory(decode.memory_mb)
-    sender = _Sender(pipe)
-    while True:
-        try:
-            request = json.loads(pipe.recv_bytes())
-        except (EOFError, OSError):
-            return
-        _limit_cpu(decode.cpu_seconds_per_file)
-        _answer(request, sender, decode)
+    """Cut clips for whoever is at the other end of the pipe."""
+    attend(pipe, decode, lambda request, sender: _answer(request, sender, decode))
 
 
-def _answer(request: dict[str, Any], sender: _Sender, decode: DecodeSettings) -> None:
+def _answer(request: dict[str, Any], sender: Sender, decode: DecodeSettings) -> None:
     parts = [Part(_path(name), start, end) for name, start, end in request["parts"]]
     try:
         if request["what"] == "look":

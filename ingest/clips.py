@@ -7,7 +7,6 @@ are, from the keyframe before the start, and is as fast as the disk.
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
 import shutil
 import threading
@@ -19,7 +18,7 @@ from typing import Any, Literal, Protocol
 
 from core.errors import DiskFull, InvalidRequest, MediaRefused, MomentseekError
 from core.settings import DecodeSettings
-from ingest.decode import Decoder, _without_interrupts
+from ingest.decode import Decoder
 
 How = Literal["exact", "copy"]
 
@@ -155,17 +154,8 @@ class Cutter(Decoder):
         [found] = [item for item in items if isinstance(item, Looked)]
         return found.cut, found.zero_seconds
 
-    def _start(self) -> None:
-        context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe(duplex=True)
-        arguments = theirs, self._decode
-        process = context.Process(target=_serve, args=arguments, name="momentseek-clip", daemon=True)
-        try:
-            with _without_interrupts():
-                process.start()
-                self._process, self._pipe = process, ours
-        finally:
-            theirs.close()
+    def _child(self, context: Any, pipe: Any) -> Any:
+        return context.Process(target=_serve, args=(pipe, self._decode), name="momentseek-clip", daemon=True)
 
     def _understand(self, header: dict[str, Any], image: Any) -> Any:
         kind = header.get("kind")

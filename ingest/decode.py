@@ -121,11 +121,15 @@ class Decoder:
             process.join()
         process.close()
 
+    def _child(self, context: Any, pipe: Any) -> Any:
+        """The process to start, with its end of the pipe."""
+        arguments = pipe, self._decode, self._ingest
+        return context.Process(target=_serve, args=arguments, name="momentseek-decode", daemon=True)
+
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe(duplex=True)
-        arguments = (theirs, self._decode, self._ingest)
-        process = context.Process(target=_serve, args=arguments, name="momentseek-decode", daemon=True)
+        process = self._child(context, theirs)
         try:
             with _without_interrupts():
                 process.start()

@@ -15,7 +15,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from multiprocessing import connection, parent_process
 from pathlib import Path
@@ -38,21 +38,28 @@ PROGRESS_EVERY_SECONDS = 0.5
 
 
 def serve(pipe: Any, decode: DecodeSettings, ingest: IngestSettings) -> None:
-    """Answer requests until the parent closes its end or dies."""
+    """Read media files for whoever is at the other end of the pipe."""
+    attend(pipe, decode, lambda request, sender: _answer(request, sender, decode, ingest))
+
+
+def attend(
+    pipe: Any, decode: DecodeSettings, answer: Callable[[dict[str, Any], Sender], None]
+) -> None:
+    """``answer`` requests, under limits, until the parent closes its end or dies."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides.
     threading.Thread(target=_die_with_parent, daemon=True).start()
     av.logging.set_level(None)
     cv2.setNumThreads(1)
     Pillow.MAX_IMAGE_PIXELS = None  # Our own cap is checked on the header.
     _limit_memory(decode.memory_mb)
-    sender = _Sender(pipe)
+    sender = Sender(pipe)
     while True:
         try:
             request = json.loads(pipe.recv_bytes())
         except (EOFError, OSError):
             return
         _limit_cpu(decode.cpu_seconds_per_file)
-        _answer(request, sender, decode, ingest)
+        answer(request, sender)
 
 
 def _die_with_parent() -> None:
@@ -90,7 +97,7 @@ def _set_soft(limit: int, soft: int) -> None:
     resource.setrlimit(limit, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
 
 
-class _Sender:
+class Sender:
     """Writes messages from a bounded queue, so that decoding and the reader's work overlap."""
 
     def __init__(self, pipe: Any) -> None:
@@ -126,7 +133,7 @@ class _Sender:
                 os._exit(1)  # The reader is gone.
 
 
-def _answer(request: dict[str, Any], sender: _Sender, decode: DecodeSettings, ingest: IngestSettings) -> None:
+def _answer(request: dict[str, Any], sender: Sender, decode: DecodeSettings, ingest: IngestSettings) -> None:
     path = Path(os.fsdecode(bytes.fromhex(request["path"])))
     try:
         source = open_source(path, decode)
@@ -153,7 +160,7 @@ def _answer(request: dict[str, Any], sender: _Sender, decode: DecodeSettings, in
         sender.send("end")
 
 
-def _send_samples(source: Source, sender: _Sender, ingest: IngestSettings) -> None:
+def _send_samples(source: Source, sender: Sender, ingest: IngestSettings) -> None:
     for item in read_samples(source, _beat(source, source.frames(), sender), ingest):
         if isinstance(item, Sample):
             sender.send(
@@ -164,7 +171,7 @@ def _send_samples(source: Source, sender: _Sender, ingest: IngestSettings) -> No
             sender.send("summary", **asdict(item))
 
 
-def _send_frames(source: Source, sender: _Sender, request: dict[str, Any]) -> None:
+def _send_frames(source: Source, sender: Sender, request: dict[str, Any]) -> None:
     start_seconds, end_seconds = request["start_seconds"], request["end_seconds"]
     frames = _beat(source, source.frames(start_seconds), sender)
     for frame in frames_between(source, frames, start_seconds, end_seconds):
@@ -172,7 +179,7 @@ def _send_frames(source: Source, sender: _Sender, request: dict[str, Any]) -> No
         sender.send("sample", pixels, time_seconds=frame.time_seconds, shot=0, is_cut=False)
 
 
-def _beat(source: Source, frames: Iterator[Frame], sender: _Sender) -> Iterator[Frame]:
+def _beat(source: Source, frames: Iterator[Frame], sender: Sender) -> Iterator[Frame]:
     for frame in frames:
         sender.progress(source.share_read())
         yield frame

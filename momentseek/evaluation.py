@@ -19,19 +19,17 @@ from rich.text import Text
 
 from bench.measures import (
     Calibration,
-    Expected,
     Judged,
     Share,
-    Stretch,
     calibration,
     figures,
     group_figures,
     query_figures,
 )
+from bench.sets import Asked, read_set
 from core.answer import Segment
-from core.boxes import check_box
 from core.errors import InvalidRequest, MomentseekError
-from core.pictures import MAX_PIXELS, encode_jpeg, open_picture, read_picture, resize_to_fit
+from core.pictures import encode_jpeg, read_picture, resize_to_fit
 from core.settings import Settings
 from index.rows import SEARCHABLE
 from ingest.discover import discover
@@ -39,23 +37,12 @@ from momentseek.contact_sheet import Picture, Row, Shown, contact_sheet
 from momentseek.engine import Engine
 from momentseek.ingesting import ingest_with_progress
 from momentseek.show import console, name, table, word
-from search.query import Box, Example, Filters, Query
+from search.query import Example, Filters, Query
 
 SHOWN_SEGMENTS = 6
 """Segments of a query in the contact sheet."""
 THUMBNAIL_PX = 360
 """The longer side of its pictures."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """One query of a set; ``groups`` names what its figures count in, such as "size=0.03"."""
-
-    id: str
-    image: Path
-    box_xyxy: Box | None
-    expected: Expected
-    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,47 +52,6 @@ class Problem:
     media: str
     status: str
     reason: str
-
-
-def read_set(folder: Path) -> list[Asked]:
-    """Raises InvalidRequest when the folder is not an evaluation set or a query of it cannot be asked."""
-    try:
-        truth = json.loads((folder / "truth.json").read_text("utf-8"))
-        asked = [_asked(folder, entry) for entry in truth["queries"]]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InvalidRequest(
-            f"{folder} is not an evaluation set (truth.json, media, queries): {error}."
-        ) from None
-    for one in asked:
-        _check_askable(one)
-    return asked
-
-
-def _asked(folder: Path, entry: dict[str, Any]) -> Asked:
-    expected = Expected(
-        tuple(_stretch(one) for one in entry["segments"]), tuple(entry["stills"]),
-        tuple(_stretch(one) for one in entry.get("ignore", ())),
-    )
-    box = entry.get("box_xyxy")
-    groups = tuple(
-        f"{key}={value if isinstance(value, str) else json.dumps(value)}"
-        for key, value in entry.get("group", {}).items()
-    )
-    return Asked(entry["id"], folder / entry["image"], None if box is None else tuple(box), expected, groups)
-
-
-def _stretch(entry: dict[str, Any]) -> Stretch:
-    return Stretch(entry["media"], float(entry["start"]), float(entry["end"]))
-
-
-def _check_askable(asked: Asked) -> None:
-    """Now, and not after the media have been indexed for an hour."""
-    try:
-        open_picture(asked.image, MAX_PIXELS).close()
-        if asked.box_xyxy is not None:
-            check_box(asked.box_xyxy)
-    except InvalidRequest as error:
-        raise InvalidRequest(f"Query {asked.id!r} cannot be asked ({asked.image}): {error}") from None
 
 
 def evaluate(

@@ -22,7 +22,7 @@ from bench.labelled.plan import SIZES, Plan, plan
 from bench.labelled.things import THINGS, cut_out
 from bench.labelled.truth import LEAST_SHARE_SEEN, Seen, area, seen_in
 from bench.labelled.write import write_film, write_set, write_still
-from momentseek.evaluation import read_set
+from bench.sets import read_set
 
 QUERIES = 12
 SEED, FOLD, SECONDS = 3, 1, 8.0

@@ -21,13 +21,14 @@ from typer.testing import CliRunner
 from bench.camera import Reel, Shot, View, write_reel
 from bench.measures import Expected, Judged, Stretch, calibration
 from bench.scenes import STILLS
+from bench.sets import read_set
 from core.answer import Segment
 from core.errors import InvalidRequest
 from core.pictures import read_picture
 from core.settings import Settings, load
 from momentseek.cli import app
 from momentseek.contact_sheet import Row, contact_sheet
-from momentseek.evaluation import evaluate, read_set
+from momentseek.evaluation import evaluate
 
 CUP, PAGODA, GALAXIES = STILLS[0], STILLS[1], STILLS[3]
 REEL = Reel("two.mp4", Fraction(25), (320, 180), (
