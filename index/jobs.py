@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from sqlalchemy import CursorResult, and_, or_, select, update
+from sqlalchemy import CursorResult, and_, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -67,6 +67,12 @@ class Jobs(Database):
         with self._read() as session:
             return [_row(job) for job in session.scalars(query)]
 
+    def count_jobs(self) -> dict[JobState, int]:
+        """By state; states of no job are left out."""
+        query = select(Job.state, func.count()).group_by(Job.state)
+        with self._read() as session:
+            return {cast(JobState, state): number for state, number in session.execute(query)}
+
     def media_jobs_to_do(self) -> list[JobRow]:
         """Ingest jobs that wait or are at work, the oldest first."""
         open_ones = and_(Job.kind == _INGEST, Job.state.in_(("queued", "running")))
@@ -90,6 +96,7 @@ class Jobs(Database):
             elif job.state not in ("queued", "running"):
                 job.state, job.attempts, job.progress, job.message = "queued", 0, 0.0, None
                 job.started_at = job.ended_at = None
+                job.followed_up = False
             session.flush()
             return _row(job)
 
@@ -195,6 +202,7 @@ def _claim(
     taken = session.execute(update(Job).where(Job.id == job_id, free).values(
         state="running", lease_owner=owner, lease_until=moment + timedelta(seconds=lease_seconds),
         attempts=Job.attempts + 1, progress=0.0, message=None, started_at=moment, ended_at=None,
+        followed_up=False,
     ))
     return _changed(taken)
 

@@ -133,11 +133,9 @@ class IndexedFacts:
 
 @dataclass(frozen=True, slots=True)
 class LibraryFacts:
-    """Of what can be searched: ``videos``, ``stills``, ``hours`` of video, ``points``. ``by_status`` counts
-    everything."""
+    """``videos``, ``stills`` and ``hours`` of video that can be searched; ``by_status`` counts everything."""
 
     videos: int
     stills: int
     hours: float
-    points: int
     by_status: dict[MediaStatus, int] = field(default_factory=dict)

@@ -17,6 +17,7 @@ from detect.face_quality import good_faces
 from detect.tiles import tile_boxes
 from embed.embedder import Embedder, Encoding, FaceEmbedder
 from ingest.media import Sample
+from ingest.progress import Stopwatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +60,22 @@ class Analyzer:
     def __init__(self, embedder: Embedder, detector: RegionDetector, tiles: bool, faces: FaceParts | None):
         self._embedder, self._detector, self._tiles, self._faces = embedder, detector, tiles, faces
 
-    def analyze(self, samples: Sequence[Sample]) -> list[FrameVectors]:
+    def analyze(self, samples: Sequence[Sample], watch: Stopwatch | None = None) -> list[FrameVectors]:
+        watch = watch or Stopwatch()
         images = [sample.image for sample in samples]
-        encodings = self._embedder.encode(images)
-        regions = self._detector.detect(images, [encoding.saliency for encoding in encodings])
+        with watch.lap("embed"):
+            encodings = self._embedder.encode(images)
+        with watch.lap("detect"):
+            regions = self._detector.detect(images, [encoding.saliency for encoding in encodings])
         tiles = [self._tile_boxes(image) for image in images]
         boxes = [
             np.concatenate([np.array([WHOLE], np.float32), own.box_xyxy, grid])
             for own, grid in zip(regions, tiles, strict=True)
         ]
-        vectors = self._embedder.describe(encodings, boxes)
+        with watch.lap("embed"):
+            vectors = self._embedder.describe(encodings, boxes)
         return [
-            self._frame(sample, encoding, own, grid, box, vector)
+            self._frame(sample, encoding, own, grid, box, vector, watch)
             for sample, encoding, own, grid, box, vector in zip(
                 samples, encodings, regions, tiles, boxes, vectors, strict=True
             )
@@ -87,6 +92,7 @@ class Analyzer:
         tiles: Boxes,
         boxes: Boxes,
         vectors: Vectors,
+        watch: Stopwatch,
     ) -> FrameVectors:
         regions_kind: list[Kind] = ["region"] * len(regions)
         tiles_kind: list[Kind] = ["tile"] * len(tiles)
@@ -96,7 +102,8 @@ class Analyzer:
         # A blank frame has nothing to describe: its vectors have no direction, so they are not kept.
         seen = np.linalg.norm(vectors, axis=1) > 0.5
         rows = np.flatnonzero(seen)
-        faces, face_vectors = self._find_faces(sample.image)
+        with watch.lap("faces"):
+            faces, face_vectors = self._find_faces(sample.image)
         return FrameVectors(
             sample,
             boxes[rows],

@@ -28,7 +28,7 @@ from ingest.discover import discover
 from ingest.forget import forget_media
 from ingest.identity import content_id
 from ingest.lease import LEASE_SECONDS, RENEW_SECONDS, claim, new_owner
-from ingest.progress import OnProgress, Outcome, Progress
+from ingest.progress import OnProgress, Outcome, Progress, Stopwatch
 from ingest.writer import MediaWriter
 
 
@@ -162,14 +162,15 @@ class Ingest:
         # What an interrupted run with other settings left behind would never be overwritten.
         parts.store.delete(Where(media_ids=(media_id,)))
         storyboard_dir = parts.storyboard_dir(media_id) if parts.settings.storyboard else None
+        watch = Stopwatch()
         writer = MediaWriter(
-            parts.store, parts.analyzer, media_id, parts.settings.run_likeness, storyboard_dir
+            parts.store, parts.analyzer, media_id, parts.settings.run_likeness, storyboard_dir, watch
         )
         before = self._media_seconds
         try:
             # Closed at once, or the decoder would still be reading when the next file comes.
             with closing(parts.decoder.read(path)) as items:
-                for item in items:
+                for item in watch.waiting_for("decode", items):
                     self._keep(media_id)
                     writer.take(item)
                     self._media_seconds = before + writer.media_seconds
@@ -177,11 +178,15 @@ class Ingest:
         except MediaError as error:
             self._media_seconds = before
             return self._failed(path, media_id, error, writer)
-        parts.store.flush()
+        with watch.lap("store"):
+            parts.store.flush()
         facts, counts, reason = writer.result()
         parts.catalogue.mark_indexed(media_id, facts, counts, parts.generation, reason)
         status = "partial" if reason else "indexed"
-        return Outcome(path, status, reason, media_id, writer.media_seconds, writer.points)
+        return Outcome(
+            path, status, reason, media_id, writer.media_seconds, writer.points, facts.sample_count,
+            watch.seconds,
+        )  # fmt: skip
 
     def _failed(self, path: Path, media_id: str, error: MediaError, writer: MediaWriter) -> Outcome:
         if writer.points:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, TypeVar
+
+T = TypeVar("T")
+Stage = Literal["decode", "embed", "detect", "faces", "store", "storyboard"]
+STAGES: tuple[Stage, ...] = ("decode", "embed", "detect", "faces", "store", "storyboard")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +32,8 @@ OnProgress = Callable[[Progress], None]
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one file. ``status`` as in the catalogue, or ``known`` (nothing to do), ``moved`` and
-    ``copy`` (the content is indexed under another path)."""
+    ``copy`` (the content is indexed under another path). ``stage_seconds`` is what took how long, of what was
+    indexed: ``decode`` is the time that was waited for the decoder, which works beside the models."""
 
     path: Path
     status: str
@@ -33,7 +41,35 @@ class Outcome:
     media_id: str | None = None
     media_seconds: float = 0.0
     points: int = 0
+    frames: int = 0
+    stage_seconds: Mapping[Stage, float] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
         return self.status in ("indexed", "known", "moved", "copy", "partial", "skipped")
+
+
+class Stopwatch:
+    """Seconds by stage. For one thread."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[Stage, float] = {}
+
+    @contextmanager
+    def lap(self, stage: Stage) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - started
+
+    def waiting_for(self, stage: Stage, items: Iterable[T]) -> Iterator[T]:
+        """``items``, and how long each was waited for."""
+        source = iter(items)
+        while True:
+            with self.lap(stage):
+                try:
+                    item = next(source)
+                except StopIteration:
+                    return
+            yield item

@@ -14,6 +14,7 @@ from index.rows import IndexedFacts
 from index.store import VectorStore
 from ingest.analyze import Analyzer, FrameVectors, to_points
 from ingest.media import DecodeSummary, MediaFacts, Sample
+from ingest.progress import Stopwatch
 from ingest.runs import Runs
 from ingest.storyboard import Storyboard
 from ingest.tracks import joined
@@ -39,9 +40,10 @@ class MediaWriter:
         media_id: str,
         run_likeness: float,
         storyboard_dir: Path | None,
+        watch: Stopwatch,
     ):
         self._store, self._analyzer, self._media_id = store, analyzer, media_id
-        self._storyboard_dir = storyboard_dir
+        self._storyboard_dir, self._watch = storyboard_dir, watch
         numbers = count()
         names: tuple[VectorName, ...] = ("visual", "face")
         self._runs = {name: Runs(name, run_likeness, numbers) for name in names}
@@ -92,7 +94,8 @@ class MediaWriter:
         self._samples += 1
         self.media_seconds = sample.time_seconds
         if self._storyboard_dir is not None and self._is_video:
-            self._storyboard.add(sample.time_seconds, sample.image)
+            with self._watch.lap("storyboard"):
+                self._storyboard.add(sample.time_seconds, sample.image)
         self._waiting.append(sample)
         if len(self._waiting) >= _BATCH:
             self._describe()
@@ -108,7 +111,7 @@ class MediaWriter:
         self._summary, self.media_seconds = summary, summary.duration_seconds
 
     def _describe(self) -> None:
-        frames = self._analyzer.analyze(self._waiting) if self._waiting else []
+        frames = self._analyzer.analyze(self._waiting, self._watch) if self._waiting else []
         self._waiting.clear()
         for frame in frames:
             if self._last is not None:
@@ -129,12 +132,14 @@ class MediaWriter:
 
     def _write(self, points: Points) -> None:
         if len(points):
-            self._store.upsert(points)
+            with self._watch.lap("store"):
+                self._store.upsert(points)
             self._counts.update(points.kind)
 
     def _write_storyboard(self, folder: Path, duration_seconds: float) -> None:
         try:
-            self._storyboard.write(folder, duration_seconds)
+            with self._watch.lap("storyboard"):
+                self._storyboard.write(folder, duration_seconds)
         except OSError as error:
             kind = DiskFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else StoreError
             raise kind(f"The storyboard cannot be written to {folder}: {error.strerror}.") from None

@@ -44,14 +44,15 @@ class _Now:
 
 
 class Worker:
-    """``delete_points`` removes everything of one media file from the store, for good when it returns."""
+    """``delete_points`` removes everything of one media file from the store, for good when it returns;
+    ``on_end`` is called when work on a job has ended, however it did."""
 
     def __init__(
         self, catalogue: Catalogue, index: Index, delete_points: Callable[[str], None],
-        pause_seconds: float = PAUSE_SECONDS,
+        pause_seconds: float = PAUSE_SECONDS, on_end: Callable[[], None] = lambda: None,
     ) -> None:
         self._catalogue, self._index, self._delete_points = catalogue, index, delete_points
-        self._pause_seconds = pause_seconds
+        self._pause_seconds, self._on_end = pause_seconds, on_end
         self._changed = threading.Condition()
         self._now: _Now | None = None
         self._ending, self._wake = threading.Event(), threading.Event()
@@ -62,13 +63,16 @@ class Worker:
         self._thread = threading.Thread(target=self._work, name="momentseek-jobs")
         self._thread.start()
 
-    def stop(self) -> None:
-        """The file under way is left for the next start. Returns when the thread has ended."""
+    def ask_to_stop(self) -> None:
         with self._changed:
             self._ending.set()
             if self._now is not None:
                 self._now.stop.set()
         self._wake.set()
+
+    def stop(self) -> None:
+        """The file under way is left for the next start. Returns when the thread has ended."""
+        self.ask_to_stop()
         if self._thread is not None:
             self._thread.join()
 
@@ -147,6 +151,7 @@ class Worker:
             with self._changed:
                 self._now = None
                 self._changed.notify_all()
+            self._on_end()
         return True
 
     def _index_one(self, job: JobRow, now: _Now) -> None:
