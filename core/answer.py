@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from core.types import MediaType
 
-Confidence = Literal["high", "medium", "low"]
+Confidence = Literal["high", "medium", "low", "none"]
+"""``none`` is below the line: what comes nearest without being an answer, only shown to those who ask."""
 Evidence = Literal["frame", "region", "tile", "face", "text"]
 CONFIDENCES: tuple[Confidence, ...] = ("low", "medium", "high")
 
@@ -72,7 +73,8 @@ class Answer:
     timings_ms: dict[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "segments": [asdict(segment) for segment in self.segments]}
+        answer = asdict(self)
+        return {**answer, "segments": list(answer["segments"])}
 
 
 def say_how_many(places: Sequence[tuple[str, MediaType]]) -> str:

@@ -31,9 +31,11 @@ from __future__ import annotations
 
 
 class MomentseekError(Exception):
-    """Root of the tree. ``code`` is the stable name the API returns beside the message."""
+    """Root of the tree. ``code`` is the stable name the API returns beside the message; ``http_status`` is
+    that of the reply, where a server has said so to momentseek.client."""
 
     code = "internal_error"
+    http_status: int | None = None
 
 
 class InvalidRequest(MomentseekError, ValueError):

@@ -116,6 +116,13 @@ _RIGHT_AT_MEDIUM, _RIGHT_AT_HIGH = 0.50, 0.84
 """Share of right segments where medium and high begin, on the generated sets."""
 
 
+_NO_LINE = -10.0
+"""A z that nothing falls short of, not by chance."""
+
+_ROUNDED_BY = 0.005
+"""Scores are shown with two decimals."""
+
+
 def _log_odds(share: float) -> float:
     return math.log(share / (1 - share))
 
@@ -142,17 +149,34 @@ class Scale:
         odds = math.exp(min(at_medium + steepness * (z - self.medium), 50.0))
         return round(100 * odds / (1 + odds), 2)
 
-    def confidence(self, z: float) -> Confidence | None:
-        """None below low."""
+    def least_z(self, score: float) -> float:
+        """The z from which things are shown with that score or a higher one; 0 leaves nothing out.
+
+        >>> round(Scale(3, 4, 5).least_z(50.0), 2), round(Scale(3, 4, 5).least_z(84.0), 2)
+        (4.0, 5.0)
+        """
+        share = (score - _ROUNDED_BY) / 100
+        if share <= 0:
+            return -math.inf
+        at_medium, at_high = _log_odds(_RIGHT_AT_MEDIUM), _log_odds(_RIGHT_AT_HIGH)
+        flatness = (self.high - self.medium) / (at_high - at_medium)
+        return self.medium + (_log_odds(share) - at_medium) * flatness
+
+    def confidence(self, z: float) -> Confidence:
+        """``none`` below low."""
         if z >= self.high:
             return "high"
         if z >= self.medium:
             return "medium"
-        return "low" if z >= self.low else None
+        return "low" if z >= self.low else "none"
+
+    def least(self, confidence: Confidence) -> float:
+        """The z from which things get that word or a better one."""
+        return _NO_LINE if confidence == "none" else self.levels[confidence]
 
     @property
     def levels(self) -> dict[Confidence, float]:
-        """The least z of each word."""
+        """The least z of each word above the line."""
         return {"low": self.low, "medium": self.medium, "high": self.high}
 
 

@@ -61,9 +61,13 @@ def describe_object(embedder: Embedder, image: Image, box_xyxy: tuple[float, flo
     The best of several crops is what training-free localisation rests on (RELOCATE, arXiv 2412.01826).
     """
     box = np.array([box_xyxy], np.float32)
-    margins = np.concatenate([expand(box, margin) for margin in MARGINS])
+    # Near the edge, larger margins change nothing: every vector less is a question less to the store.
+    margins = np.unique(np.concatenate([expand(box, margin) for margin in MARGINS]), axis=0)
     window = to_pixels(expand(box, _CLOSE_UP)[0].tolist(), image.shape[1], image.shape[0])
     left, top, right, bottom = window
+    if (bottom - top, right - left) == image.shape[:2]:
+        # The close-up is the picture.
+        return embedder.describe(embedder.encode([image]), [margins])[0]
     near = np.ascontiguousarray(image[top:bottom, left:right])
     encodings = embedder.encode([image, near])
     return np.concatenate(embedder.describe(encodings, [margins, _within(margins, window, image)]))
@@ -187,6 +191,8 @@ class Describer:
     def _example(self, mode: Mode, example: Example) -> Vectors:
         if mode == "face":
             self._need_faces()
+        if example.vectors is not None:
+            return example.vectors
         image = example.image
         if image is None:
             assert example.reference is not None  # Example has either a picture or a reference

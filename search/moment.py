@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.types import Kind, MediaType
 from search.query import Box
@@ -28,3 +28,15 @@ class Moment:
     label: str | None = None
     path: tuple[tuple[float, Box], ...] = ()
     refined: bool = False
+
+    def cut_to(self, stretch_seconds: tuple[float, float]) -> Moment | None:
+        """The part of it within a half-open stretch; None where there is none."""
+        start = max(self.start_seconds, stretch_seconds[0])
+        end = min(self.end_seconds, stretch_seconds[1])
+        if start >= end:
+            return None
+        inside = start <= self.best_seconds < end
+        return replace(
+            self, start_seconds=start, end_seconds=end, best_seconds=self.best_seconds if inside else start,
+            path=tuple((seconds, box) for seconds, box in self.path if start <= seconds < end),
+        )

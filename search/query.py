@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal, Self
 
 from core.answer import Confidence
 from core.boxes import check_box
 from core.errors import InvalidRequest
-from core.types import Image, MediaType
+from core.types import Image, MediaType, Vectors
+from index.media_filter import MediaFilter
 
 Mode = Literal["object", "scene", "face"]
 Sort = Literal["score", "time"]
@@ -20,17 +22,45 @@ MOST_LETTERS = 500
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What may be returned. ``labels`` are those of the detector; empty tuples and None filter nothing."""
+    """What may be returned. ``labels`` are those of the detector; empty tuples and None filter nothing.
+
+    ``from_seconds`` and ``to_seconds`` are a half-open stretch of every video: what reaches beyond it is cut
+    off there. Stills have no times and are then left out. ``min_score`` is in [0, 100]; ``media`` asks for
+    what the catalogue knows of the files.
+    """
 
     media_type: MediaType | None = None
     media_ids: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     min_confidence: Confidence = "low"
     limit: int = 50
+    min_score: float = 0.0
+    from_seconds: float | None = None
+    to_seconds: float | None = None
+    media: MediaFilter = field(default_factory=MediaFilter)
 
     def __post_init__(self) -> None:
         if not 1 <= self.limit <= 1000:
             raise InvalidRequest(f"limit is {self.limit}; it may be 1 to 1000.")
+        if not 0 <= self.min_score <= 100:
+            raise InvalidRequest(f"min_score is {self.min_score:g}; scores are 0 to 100.")
+        if self.stretch_seconds is None:
+            return
+        start, end = self.stretch_seconds
+        if not 0 <= start < end or start == math.inf:
+            raise InvalidRequest(
+                f"There is nothing from {start:g} to {end:g} s: times begin at 0, and a stretch ends after "
+                "its start."
+            )
+        if self.media_type == "image":
+            raise InvalidRequest("Stills have no times; leave from_seconds and to_seconds out for them.")
+
+    @property
+    def stretch_seconds(self) -> tuple[float, float] | None:
+        """[from, to) of every video, to infinity where there is no end; None: all of it, and stills."""
+        if self.from_seconds is None and self.to_seconds is None:
+            return None
+        return self.from_seconds or 0.0, math.inf if self.to_seconds is None else self.to_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +73,8 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A picture, or a moment of the library, and optionally the box in it that counts.
+    """A picture, or a moment of the library, and optionally the box in it that counts; or ``vectors`` (n, d)
+    of the index that stand for the thing already.
 
     Raises InvalidRequest when there is no picture or two, InvalidBox for a box that makes no sense.
     """
@@ -51,9 +82,11 @@ class Example:
     image: Image | None = None
     reference: Reference | None = None
     box_xyxy: Box | None = None
+    vectors: Vectors | None = None
 
     def __post_init__(self) -> None:
-        if (self.image is None) == (self.reference is None):
+        given = [one for one in (self.image, self.reference, self.vectors) if one is not None]
+        if len(given) != 1:
             raise InvalidRequest(
                 "Give either a picture or a moment of the library (media id and time), not both."
             )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Protocol
@@ -13,21 +14,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.answer import Answer, BoxAt, Group, Segment, say_how_many
+from core.record import LONGEST_RUN_SECONDS
 from core.types import Image, Kind, Vectors
 from embed.embedder import Embedder
+from index.media_filter import MediaFilter
 from index.store import VectorStore, Where
 from search.chance import Calibration, Chance, Scale
 from search.describe import Describer, FaceSearch, WordSearch
-from search.evidence import Evidence, Finder, Wanted
+from search.evidence import Evidence, Finder, Wanted, cut_to
 from search.memory import Memory, Remembered, page_token, read_page_token
 from search.moment import Moment
 from search.moments import curve_of, find_moments
-from search.query import Example, Query, Reference, Terms
+from search.query import Example, Filters, Query, Reference, Terms
 from search.second_round import lifted, widened
 from search.segments import Growth
 
 _MOST_MOMENTS = 5000
 """Moments of one answer, over all its pages."""
+
+_FEW_MEDIA = 1000
+"""The store is quick to look among these. Where there are more and all of them fit, it is quicker when it is
+not told so."""
+
+_MOST_BELOW = 60
+"""Moments below the line, for those who ask for what comes nearest."""
 
 _CURVE_KINDS: dict[str, tuple[Kind, ...]] = {
     "frames": ("frame",), "regions": ("region", "tile"), "faces": ("face",),
@@ -67,8 +77,9 @@ class Refines(Protocol):
 class Searcher:
     """Thread-safe. Between queries it keeps the sample that chance is learned from, and the last queries.
 
-    ``media_name(media_id)`` is what people call the file; ``open_frame(reference)`` gives the picture at
-    that moment in full resolution; ``refiner`` makes boundaries exact.
+    ``media_names(media_ids)`` is what people call the files, by id; ``open_frame(reference)`` gives the
+    picture at that moment in full resolution; ``refiner`` makes boundaries exact; ``media_where(filter)``
+    gives the ids of all media that fit; no point stands for more than ``longest_run_seconds``.
     """
 
     def __init__(
@@ -77,18 +88,28 @@ class Searcher:
         embedder: Embedder,
         calibration: Calibration,
         faces: FaceSearch | None,
-        media_name: Callable[[str], str],
+        media_names: Callable[[Sequence[str]], Mapping[str, str]],
         open_frame: Callable[[Reference], Image],
         null_sample: int = 2000,
         growth: Growth | None = None,
         words: WordSearch | None = None,
         refiner: Refines | None = None,
+        media_where: Callable[[MediaFilter], Collection[str]] | None = None,
+        longest_run_seconds: float = LONGEST_RUN_SECONDS,
     ):
-        self._store, self._media_name, self._refiner = store, media_name, refiner
+        self._store, self._media_names, self._refiner = store, media_names, refiner
+        self._media_where, self._longest_run_seconds = media_where, longest_run_seconds
         self._growth = growth or Growth()
         self._describer = Describer(store, embedder, calibration, faces, words, open_frame)
         self._finder = Finder(store, null_sample)
         self._memory = Memory()
+
+    def aside(self) -> Searcher:
+        """One that shares all with this one but its memory: for questions that nobody comes back to, which
+        would push out those that somebody may."""
+        other = copy.copy(self)
+        other._memory = Memory()
+        return other
 
     def search(self, query: Query) -> Answer:
         """Raises InvalidRequest (and its kin), NotFound and StoreError."""
@@ -118,16 +139,20 @@ class Searcher:
     def everything(self, query_id: str) -> tuple[Segment, ...]:
         """All segments of an earlier answer, in its order. Raises QueryForgotten."""
         asked = self._memory.get(query_id)
-        return tuple(self._segment(one, asked.wanted.calibration.scale) for one in asked.moments)
+        scale, names = asked.wanted.calibration.scale, self._names(asked.moments)
+        return tuple(_segment(one, scale, names) for one in asked.moments)
 
     def curve(self, query_id: str, media_id: str) -> MediaCurve:
         """Score over time in one media file, also below the line. Raises QueryForgotten."""
         asked = self._memory.get(query_id)
         scale = asked.wanted.calibration.scale
-        where = Where((media_id,), labels=asked.terms.filters.labels or None)
+        stretch = asked.terms.filters.stretch_seconds
+        where = replace(self._where(asked.terms.filters, (media_id,)), media_type=None)
         evidence = self._finder.everything_in(asked.wanted, where)
         if asked.wider is not None:
             evidence = lifted(evidence, self._finder.everything_in(asked.wider, where))
+        if stretch is not None:
+            evidence = cut_to(evidence, stretch)
 
         def line(kinds: Sequence[Kind]) -> Line:
             rows = np.flatnonzero(np.isin(np.array(evidence.hits.kind, "U6"), kinds))
@@ -136,35 +161,77 @@ class Searcher:
             return Line(curve.start_seconds, curve.end_seconds, score)
 
         own = [one for one in asked.moments if one.media_id == media_id]
+        names = self._names(own)
         parts = {name: set(kinds) & set(asked.wanted.kinds) for name, kinds in _CURVE_KINDS.items()}
         return MediaCurve(
             query_id, media_id, line(asked.wanted.kinds),
             {name: line(sorted(kinds)) for name, kinds in parts.items() if kinds},
             {name: scale.score(z) for name, z in scale.levels.items()},
-            tuple(self._segment(one, scale) for one in own),
+            tuple(_segment(one, scale, names) for one in own),
         )  # fmt: skip
 
     def _answer(self, terms: Terms, wanted: Wanted, watch: _Stopwatch) -> Answer:
         filters = terms.filters
-        least = wanted.calibration.scale.levels[filters.min_confidence]
-        where = Where(filters.media_ids or None, filters.media_type, labels=filters.labels or None)
-        evidence = self._finder.find(wanted, where, least, self._growth.share)
+        least = wanted.calibration.scale.least(filters.min_confidence)
+        media_ids = self._media_ids(filters)
+        if media_ids == ():
+            return self._remembered(terms, wanted, [], None, watch)
+        where = self._where(filters, media_ids)
+        evidence = self._find(wanted, where, least, filters)
         watch.lap("candidates")
         moments = self._moments(terms, evidence, least)
         watch.lap("curves")
         wider = widened(self._store, wanted, evidence, moments[0]) if moments else None
         if wider is not None:
-            again = self._finder.find(wider, where, least, self._growth.share)
-            evidence = lifted(evidence, again)
+            evidence = lifted(evidence, self._find(wider, where, least, filters))
             watch.lap("candidates")
             moments = self._moments(terms, evidence, least)
             watch.lap("curves")
         if terms.refine and self._refiner is not None:
             moments = self._refiner.refine(moments, wanted.like, evidence.chance, least)
             watch.lap("refine")
+        return self._remembered(terms, wanted, moments, wider, watch)
+
+    def _remembered(
+        self, terms: Terms, wanted: Wanted, moments: Sequence[Moment], wider: Wanted | None, watch: _Stopwatch
+    ) -> Answer:
+        """The first page, with the rest kept for later."""
+        filters = terms.filters
+        # Only now: what falls short at first may be lifted by the second round.
+        scale = wanted.calibration.scale
+        least = scale.least_z(filters.min_score)
+        moments = _nearest([one for one in moments if one.z >= least], scale.low)
+        if filters.stretch_seconds is not None:
+            cut = [one.cut_to(filters.stretch_seconds) for one in moments]
+            moments = [one for one in cut if one is not None]
         asked = Remembered(uuid.uuid4().hex, terms, wanted, self._ordered(terms, moments), wider)
         self._memory.keep(asked)
         return self._page(asked, 0, watch.laps)
+
+    def _media_ids(self, filters: Filters) -> tuple[str, ...] | None:
+        """Media that may be in the answer, as far as they are named or the catalogue is asked; None: any."""
+        if filters.media.sets_nothing:
+            return filters.media_ids or None
+        assert self._media_where is not None  # whoever lets people ask for it has a catalogue
+        fitting = self._media_where(filters.media)
+        if not filters.media_ids:
+            many = len(fitting) > _FEW_MEDIA
+            return None if many and len(fitting) == len(self._media_where(MediaFilter())) else tuple(fitting)
+        chosen = set(fitting)
+        return tuple(one for one in filters.media_ids if one in chosen)
+
+    def _where(self, filters: Filters, media_ids: tuple[str, ...] | None) -> Where:
+        stretch = filters.stretch_seconds
+        if stretch is None:
+            return Where(media_ids, filters.media_type, labels=filters.labels or None)
+        # What stands for the beginning of the stretch may have been seen before it.
+        times = stretch[0] - self._longest_run_seconds, stretch[1]
+        return Where(media_ids, "video", labels=filters.labels or None, time_seconds=times)
+
+    def _find(self, wanted: Wanted, where: Where, least_z: float, filters: Filters) -> Evidence:
+        evidence = self._finder.find(wanted, where, least_z, self._growth.share)
+        stretch = filters.stretch_seconds
+        return evidence if stretch is None else cut_to(evidence, stretch)
 
     def _moments(self, terms: Terms, evidence: Evidence, least_z: float) -> list[Moment]:
         found = find_moments(evidence, least_z, self._growth, terms.references)[:_MOST_MOMENTS]
@@ -175,7 +242,7 @@ class Searcher:
         best: dict[str, float] = {}
         for one in moments:
             best[one.media_id] = max(one.z, best.get(one.media_id, one.z))
-        names = {media_id: self._media_name(media_id) for media_id in best}
+        names = self._names(moments)
 
         def place(one: Moment) -> tuple[object, ...]:
             if terms.sort == "time":
@@ -186,46 +253,60 @@ class Searcher:
 
         return tuple(sorted(moments, key=place))
 
+    def _names(self, moments: Iterable[Moment]) -> dict[str, str]:
+        """File names by media id, asked for all at once; the id itself for a file that is gone."""
+        media_ids = list(dict.fromkeys(one.media_id for one in moments))
+        known = self._media_names(media_ids) if media_ids else {}
+        return {media_id: known.get(media_id, media_id) for media_id in media_ids}
+
     def _page(self, asked: Remembered, offset: int, timings_ms: dict[str, float]) -> Answer:
         terms, scale = asked.terms, asked.wanted.calibration.scale
         files = [list(own) for _, own in groupby(asked.moments, key=lambda one: one.media_id)]
         units = files if terms.grouped else [[one] for one in asked.moments]
         end = offset + terms.filters.limit
         page = units[offset:end]
+        names = self._names(one for unit in page for one in unit)
         return Answer(
             query_id=asked.query_id,
-            message=say_how_many([(one.media_id, one.media_type) for one in asked.moments]),
-            segments=tuple(self._segment(one, scale) for unit in page for one in unit),
+            message=say_how_many(
+                [(one.media_id, one.media_type) for one in asked.moments if one.z >= scale.low]
+            ),
+            segments=tuple(_segment(one, scale, names) for unit in page for one in unit),
             next_page_token=page_token(asked.query_id, end) if end < len(units) else None,
             remaining=max(len(units) - end, 0),
-            groups=tuple(self._group(unit, scale) for unit in page) if terms.grouped else None,
+            groups=tuple(_group(unit, scale, names) for unit in page) if terms.grouped else None,
             timings_ms=timings_ms,
         )
 
-    def _segment(self, moment: Moment, scale: Scale) -> Segment:
-        confidence = scale.confidence(moment.z)
-        assert confidence is not None  # moments below the least confidence are not kept
-        return Segment(
-            media_id=moment.media_id,
-            media=self._media_name(moment.media_id),
-            media_type=moment.media_type,
-            start_seconds=round(moment.start_seconds, 3),
-            end_seconds=round(moment.end_seconds, 3),
-            score=scale.score(moment.z),
-            confidence=confidence,
-            best_seconds=round(moment.best_seconds, 3),
-            box_xyxy=None if moment.kind == "frame" else moment.box_xyxy,
-            evidence=moment.kind,
-            label=moment.label,
-            path=tuple(BoxAt(round(seconds, 3), box) for seconds, box in moment.path),
-            refined=moment.refined,
-        )
 
-    def _group(self, moments: Sequence[Moment], scale: Scale) -> Group:
-        best = self._segment(max(moments, key=lambda one: one.z), scale)
-        return Group(
-            best.media_id, best.media, best.media_type, best.score, best.confidence, len(moments)
-        )
+def _segment(moment: Moment, scale: Scale, names: Mapping[str, str]) -> Segment:
+    return Segment(
+        media_id=moment.media_id,
+        media=names[moment.media_id],
+        media_type=moment.media_type,
+        start_seconds=round(moment.start_seconds, 3),
+        end_seconds=round(moment.end_seconds, 3),
+        score=scale.score(moment.z),
+        confidence=scale.confidence(moment.z),
+        best_seconds=round(moment.best_seconds, 3),
+        box_xyxy=None if moment.kind == "frame" else moment.box_xyxy,
+        evidence=moment.kind,
+        label=moment.label,
+        path=tuple(BoxAt(round(seconds, 3), box) for seconds, box in moment.path),
+        refined=moment.refined,
+    )
+
+
+def _group(moments: Sequence[Moment], scale: Scale, names: Mapping[str, str]) -> Group:
+    best = _segment(max(moments, key=lambda one: one.z), scale, names)
+    return Group(best.media_id, best.media, best.media_type, best.score, best.confidence, len(moments))
+
+
+def _nearest(moments: Sequence[Moment], low: float) -> list[Moment]:
+    """All that reach the line, and of the others the nearest."""
+    above = [one for one in moments if one.z >= low]
+    below = sorted((one for one in moments if one.z < low), key=lambda one: -one.z)
+    return above + below[:_MOST_BELOW]
 
 
 def _holds(moment: Moment, reference: Reference) -> bool:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+_HARDLY_ANY = 0.5
+"""Deviations. At the share that stretches grow by, it changes nothing for peaks above 0.91."""
+
 
 @dataclass(frozen=True, slots=True)
 class Curve:
@@ -103,7 +106,7 @@ def grow(
         if curve.z[peak] < least_z:
             break
         share = np.where(shot == shot[peak], growth.share, growth.share_over_cut)
-        good = curve.z >= share * curve.z[peak]
+        good = curve.z >= _floor(float(curve.z[peak]), share, shot == shot[peak])
         first = _reach(curve, good, free, peak, -1, growth.bridge_seconds)
         last = _reach(curve, good, free, peak, +1, growth.bridge_seconds)
         free[first : last + 1] = False
@@ -111,6 +114,15 @@ def grow(
         if start == end or end - start >= growth.least_seconds:
             spans.append(Span(start, end, float(curve.z[peak]), int(curve.hit[peak])))
     return spans
+
+
+def _floor(
+    peak_z: float, share: NDArray[np.float64], same_shot: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """What a sample must reach to go with a peak, shape (n,). A share of next to nothing is nothing: around
+    peaks that are hardly any, whatever differs by less than _HARDLY_ANY goes with them."""
+    floor: NDArray[np.float64] = share * peak_z
+    return np.where(same_shot, np.minimum(floor, peak_z - _HARDLY_ANY), floor)
 
 
 def _reach(

@@ -106,7 +106,7 @@ class Library:
         )  # fmt: skip
         return Searcher(
             store, self.embedder, self.calibration, self.faces,
-            lambda media_id: self.names.get(media_id, media_id), _open_frame,
+            lambda media_ids: self.names, _open_frame,
             self.settings.index.null_sample, growth, refiner=refiner,
         )  # fmt: skip
 

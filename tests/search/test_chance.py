@@ -90,5 +90,5 @@ def test_words_and_scores_keep_the_order() -> None:
     z = np.linspace(0, 12, 200)
     scores = [SCALE.score(float(one)) for one in z]
     assert all(low <= high for low, high in pairwise(scores))
-    assert [SCALE.confidence(one) for one in (2.9, 3.0, 4.0, 6.0)] == [None, "low", "medium", "high"]
+    assert [SCALE.confidence(one) for one in (2.9, 3.0, 4.0, 6.0)] == ["none", "low", "medium", "high"]
     assert min(scores) >= 0 and max(scores) <= 100

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,12 +20,14 @@ from core.pictures import read_picture
 from core.types import Image, MediaType
 from detect.detectors.salient import SalientRegions
 from embed.embedders.mobilenet import MobileNetEmbedder
+from index.media_filter import MediaFilter, Range
 from index.store import Where
 from index.stores.edge import EdgeStore
 from ingest.analyze import Analyzer, to_points
 from ingest.media import Sample
+from search import evidence
 from search.chance import Calibration, Chance, Scale
-from search.describe import Describer
+from search.describe import MARGINS, Describer, describe_object, describe_scene
 from search.memory import page_token
 from search.query import Example, Filters, Query, Reference, Sort
 from search.searcher import Line, Searcher
@@ -99,6 +102,11 @@ class Library:
         raise AssertionError("past the end")
 
 
+def no_names(media_ids: Sequence[str]) -> dict[str, str]:
+    """Files go by their ids here."""
+    return {}
+
+
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[Library]:
     made = Library(tmp_path_factory.mktemp("search"), model_dir)
@@ -109,7 +117,7 @@ def library(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterat
 @pytest.fixture(scope="module")
 def searcher(library: Library) -> Searcher:
     calibration = Calibration(Chance(0.143, 0.12), Scale(3.2, 3.8, 4.5), measured=True)
-    return Searcher(library.store, library.embedder, calibration, None, str, library.open_frame)
+    return Searcher(library.store, library.embedder, calibration, None, no_names, library.open_frame)
 
 
 def found(searcher: Searcher, query: Query) -> list[tuple[str, float, float]]:
@@ -163,6 +171,118 @@ def test_stills_only_videos_only_one_media_only(searcher: Searcher) -> None:
     assert len(found(searcher, Query.of(picture, filters=Filters(limit=1)))) == 1
 
 
+def test_only_a_stretch_of_every_video(searcher: Searcher) -> None:
+    """Coffee is in reel [0, 4) and other [6, 9): what reaches beyond the stretch ends with it."""
+    picture = view("coffee", 1.2, light=1.1)
+
+    def within(start: float | None, end: float | None) -> set[tuple[str, float, float]]:
+        filters = Filters(min_confidence="medium", from_seconds=start, to_seconds=end)
+        return set(found(searcher, Query.of(picture, filters=filters)))
+
+    assert within(None, 2.25) == {("reel", 0.0, 2.25)}
+    assert within(1.3, 7.1) == {("reel", 1.3, 4.0), ("other", 6.0, 7.1)}
+    assert within(1.3, 2.1) == {("reel", 1.3, 2.1)}
+    assert within(7.0, None) == {("other", 7.0, 9.0)}
+    assert within(4.0, 6.0) == set() == within(1000.0, None)
+    assert within(0.0, None) == {("reel", 0.0, 4.0), ("other", 6.0, 9.0)}, "a still has no times"
+
+
+def test_what_a_stretch_cuts_stays_in_it(searcher: Searcher) -> None:
+    filters = Filters(from_seconds=1.3, to_seconds=7.1, media_ids=("reel", "other"))
+    answer = searcher.search(Query.of(view("coffee"), box_xyxy=CUP, filters=filters))
+    assert answer.segments
+    for one in answer.segments:
+        assert 1.3 <= one.start_seconds <= one.best_seconds < one.end_seconds <= 7.1
+        assert all(one.start_seconds <= at.seconds < one.end_seconds for at in one.path)
+    curve = searcher.curve(answer.query_id, "reel")
+    assert curve.best.start_seconds.min() == 1.3 and curve.best.end_seconds.max() == 7.1
+
+
+def test_a_vector_is_asked_for_once(library: Library) -> None:
+    """Round a box that reaches the edges, larger margins and the close-up are the same picture again."""
+    picture = view("coffee")
+    assert len(describe_object(library.embedder, picture, (0.4, 0.45, 0.55, 0.6))) == 2 * len(MARGINS)
+    whole = describe_object(library.embedder, picture, (0.0, 0.0, 1.0, 1.0))
+    assert whole.shape == (1, library.embedder.dimension)
+    assert np.allclose(whole, describe_scene(library.embedder, picture))
+    assert len(describe_object(library.embedder, picture, (0.3, 0.3, 0.7, 0.7))) == len(MARGINS)
+
+
+def test_a_curve_of_more_points_than_the_second_look_asks_for_first(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calibration = Calibration(Chance(0.143, 0.12), Scale(3.2, 3.8, 4.5), measured=True)
+    query = Query.of(view("coffee", 1.2, light=1.1))
+
+    def answered(first: int, second: tuple[int, ...]) -> tuple[Segment, ...]:
+        monkeypatch.setattr(evidence, "_FIRST_LOOK", first)
+        monkeypatch.setattr(evidence, "_SECOND_LOOK", second)
+        own = Searcher(library.store, library.embedder, calibration, None, no_names, library.open_frame)
+        return own.search(query).segments
+
+    whole = answered(1000, (3000, 20_000))
+    assert whole and answered(40, (5, 20_000)) == whole
+    assert answered(40, (5,)) != whole, "the first of these looks is too short here"
+
+
+def test_a_least_score(searcher: Searcher) -> None:
+    picture = view("coffee", 1.2, light=1.1)
+    scores = [one.score for one in searcher.search(Query.of(picture)).segments]
+    assert len(scores) >= 3 and scores[0] > scores[-1]
+    for least in (0.0, scores[-1], scores[1], scores[0]):
+        kept = searcher.search(Query.of(picture, filters=Filters(min_score=least))).segments
+        assert [one.score for one in kept] == [score for score in scores if score >= least]
+    assert not searcher.search(Query.of(view("motorcycle"), filters=Filters(min_score=99))).segments
+
+
+def test_media_as_the_catalogue_knows_them(library: Library) -> None:
+    """What fits is asked of the catalogue for each question; nothing that fits is an answer."""
+    known = {"reel": 1000, "other": 2000, "still-coffee": 3000, "still-hopper": 4000}
+    asked: list[MediaFilter] = []
+
+    def fitting(wanted: MediaFilter) -> list[str]:
+        asked.append(wanted)
+        return [media_id for media_id, size in known.items() if size >= (wanted.size_bytes.least or 0)]
+
+    calibration = Calibration(Chance(0.143, 0.12), Scale(3.2, 3.8, 4.5), measured=True)
+    own = Searcher(
+        library.store, library.embedder, calibration, None, no_names, library.open_frame, media_where=fitting
+    )
+
+    def media(least_bytes: float, **others: Any) -> set[str]:
+        filters = Filters(
+            min_confidence="medium", media=MediaFilter(size_bytes=Range(least_bytes)), **others
+        )
+        return {one[0] for one in found(own, Query.of(view("coffee", 1.2), filters=filters))}
+
+    assert media(2000) == {"other", "still-coffee"}
+    assert media(2000, media_ids=("reel", "other")) == {"other"}
+    assert media(2000, media_type="image") == {"still-coffee"}
+    assert len(asked) == 3
+    nothing = own.search(Query.of(view("coffee"), filters=Filters(media=MediaFilter(size_bytes=Range(5000)))))
+    assert (nothing.segments, nothing.message) == ((), "Nothing in the library matches.")
+    assert nothing.query_id and own.everything(nothing.query_id) == ()
+    assert media(2000, media_ids=("reel",)) == set()
+    # Feedback asks again: what has come to fit since is found.
+    known["still-coffee"] = 9000
+    again = own.search_again(nothing.query_id, [Example(image=view("coffee", 1.2))], [])
+    assert {one.media_id for one in again.segments} == {"still-coffee"}
+
+
+@pytest.mark.parametrize(("given", "said"), [
+    ({"from_seconds": 5.0, "to_seconds": 5.0}, "from 5 to 5"),
+    ({"from_seconds": -1.0}, "times begin at 0"),
+    ({"to_seconds": 0.0}, "from 0 to 0"),
+    ({"from_seconds": float("nan")}, "nan"),
+    ({"from_seconds": 1.0, "media_type": "image"}, "Stills have no times"),
+    ({"min_score": 101.0}, "0 to 100"),
+    ({"min_score": float("nan")}, "0 to 100"),
+])  # fmt: skip
+def test_filters_that_make_no_sense(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(InvalidRequest, match=said):
+        Filters(**given)
+
+
 def test_a_label_that_nothing_has_finds_nothing(searcher: Searcher) -> None:
     assert found(searcher, Query.of(view("coffee"), filters=Filters(labels=("zebra",)))) == []
 
@@ -182,7 +302,8 @@ def test_the_clicked_sample_is_no_evidence(library: Library) -> None:
     """Alone in its video, a clicked picture must not report itself as found."""
     calibration = Calibration(Chance(0.143, 0.12), Scale(3.2, 3.8, 4.5), measured=True)
     alone = Searcher(
-        library.store, library.embedder, calibration, None, str, lambda _: view("hopper", 1.1, light=0.9)
+        library.store, library.embedder, calibration, None, no_names,
+        lambda _: view("hopper", 1.1, light=0.9),
     )
     assert found(alone, Query.of(reference=Reference("still-hopper"))) == []
     assert [
@@ -390,7 +511,7 @@ def test_what_is_liked_comes_up(searcher: Searcher) -> None:
 def test_what_is_disliked_goes_and_the_rest_stays(library: Library) -> None:
     """Wrong results, because this scale lets anything through."""
     calibration = Calibration(Chance(0.143, 0.12), Scale(-1.0, 3.8, 4.5), measured=True)
-    generous = Searcher(library.store, library.embedder, calibration, None, str, library.open_frame)
+    generous = Searcher(library.store, library.embedder, calibration, None, no_names, library.open_frame)
     before = generous.search(Query.of(view("rocket", 1.3, light=1.1), mode="object"))
     right, *wrong = before.segments
     assert (right.media_id, right.start_seconds, right.end_seconds) == ("other", 3.0, 6.0)
@@ -415,7 +536,7 @@ def refuse_to_open(reference: Reference) -> Image:
 
 def test_a_stored_box_or_frame_is_not_opened_again(library: Library) -> None:
     calibration = Calibration(Chance(0.143, 0.12), Scale(3.2, 3.8, 4.5), measured=True)
-    closed = Searcher(library.store, library.embedder, calibration, None, str, refuse_to_open)
+    closed = Searcher(library.store, library.embedder, calibration, None, no_names, refuse_to_open)
     # Between two samples: the one before stands for it.
     clicked = Reference("reel", 1.2)
     stored = library.store.scroll("visual", Where(("reel",), kinds=("region",), time_seconds=(1.0, 1.1)))
@@ -444,9 +565,9 @@ def test_of_several_stored_boxes_the_clicked_one_is_taken(library: Library) -> N
 
 def test_what_is_found_for_certain_is_asked_with_but_cannot_confirm_itself(library: Library) -> None:
     calibration = Calibration(Chance(0.143, 0.12), Scale(3.2, 3.8, 4.5), measured=True)
-    bold = Searcher(library.store, library.embedder, calibration, None, str, library.open_frame)
+    bold = Searcher(library.store, library.embedder, calibration, None, no_names, library.open_frame)
     shy = replace(calibration, scale=Scale(3.2, 3.8, 99.0))
-    one_round = Searcher(library.store, library.embedder, shy, None, str, library.open_frame)
+    one_round = Searcher(library.store, library.embedder, shy, None, no_names, library.open_frame)
     query = Query.of(view("coffee", 1.2, light=1.1))
     before, after = (
         {(one.media_id, one.start_seconds): one for one in searcher._memory.get(answer.query_id).moments}

@@ -47,6 +47,12 @@ def test_the_better_of_two_comes_first_and_they_do_not_share_samples() -> None:
     assert [(span.start_seconds, span.z) for span in found] == [(3.0, 9.0), (0.0, 4.0)]
 
 
+def test_around_a_peak_that_is_hardly_one_small_differences_do_not_part() -> None:
+    """What is nearest to a question without an answer has peaks below the middle of chance."""
+    below = curve(-0.2, -0.3, -0.25, -2, -2, -2, -1.9)
+    assert spans(below, least=-10.0, bridge_seconds=0) == [(0.0, 1.5), (1.5, 3.5)]
+
+
 def test_a_still_is_a_span_without_length() -> None:
     still = Curve(np.zeros(1), np.zeros(1), np.array([5], np.float32), np.array([7]))
     (span,) = grow(still, 3.0, Growth())

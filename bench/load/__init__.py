@@ -1,0 +1,1 @@
+"""What a server does when many ask at once."""

@@ -1,0 +1,1 @@
+"""How well faces are grouped: ``python -m bench.people`` prints the table of docs/people.md."""
