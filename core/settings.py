@@ -132,6 +132,11 @@ class ServerSettings(_Section):
     fetch_pictures: bool = Field(False, description="fetch query pictures from addresses that clients give")
     fetch_ports: tuple[int, ...] = Field((80, 443), description="ports that pictures are fetched from")
     fetch_seconds: float = Field(10.0, gt=0, le=300, description="for fetching one picture")
+    fetch_media: bool = Field(False, description="fetch media from addresses that clients give (/v1.3 alone)")
+    fetch_media_seconds: float = Field(600.0, gt=0, le=86_400, description="for fetching one media file")
+    webhook_private_addresses: bool = Field(
+        False, description="webhooks may lead to this machine and into the own network")
+    webhook_seconds: float = Field(10.0, gt=0, le=60, description="for one attempt at a webhook")
 
     @field_validator("media_roots")
     @classmethod

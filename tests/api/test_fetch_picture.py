@@ -20,8 +20,9 @@ import httpcore
 import pytest
 from PIL import Image as Pillow
 
-from api.fetch_picture import Fetcher, dial_tcp, is_public
+from api.fetch_picture import Fetcher
 from core.errors import InvalidImage, InvalidRequest
+from core.outbound import dial_tcp, is_public
 from core.settings import ServerSettings
 
 # A self-signed certificate for pictures.test and its key, valid until 2126: they protect nothing. Made with
@@ -456,7 +457,7 @@ def test_answers_that_are_no_picture(listener: Listener) -> None:
 
 
 def test_off_unless_somebody_wants_it() -> None:
-    with pytest.raises(InvalidRequest, match=r"server\.fetch_pictures.*send the file"):
+    with pytest.raises(InvalidRequest, match=r"send the file, or set server\.fetch_pictures: true"):
         Fetcher.of(ServerSettings())
     made = Fetcher.of(ServerSettings(fetch_pictures=True, max_upload_mb=3, fetch_seconds=7))
     assert (made.max_bytes, made.timeout_seconds, made.ports) == (3 << 20, 7, (80, 443))

@@ -38,7 +38,7 @@ def test_an_empty_library(catalogue: Catalogue) -> None:
     assert catalogue.media_to_index("g1") == []
     assert catalogue.expected_counts("g1") == {}
     facts = catalogue.facts()
-    assert (facts.videos, facts.stills, facts.hours, facts.points, facts.by_status) == (0, 0, 0, 0, {})
+    assert (facts.videos, facts.stills, facts.hours, facts.by_status) == (0, 0, 0, {})
     assert catalogue.find_file("/nowhere") is None and catalogue.find_media("m1") is None
     with pytest.raises(NotFound, match="no media m1"):
         catalogue.get_media("m1")
@@ -218,7 +218,7 @@ def test_sums(catalogue: Catalogue) -> None:
     assert catalogue.expected_counts("g1") == {"frame": 16, "face": 4, "tile": 4}
     assert sorted(catalogue.unsettled_media("g1")) == ["new", "old"]
     facts = catalogue.facts()
-    assert (facts.videos, facts.stills, facts.points) == (3, 1, 10 + 5 + 100 + 6 + 5)
+    assert (facts.videos, facts.stills) == (3, 1)
     assert facts.hours == pytest.approx(3 * 90 / 3600)
     assert facts.by_status == {"indexed": 4, "pending": 1}
 
