@@ -9,17 +9,21 @@ import traceback
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, ParamSpec
+from typing import TYPE_CHECKING, Annotated, NoReturn, ParamSpec
 
 import typer
 
 from core.errors import MomentseekError
 from momentseek import __version__
+from momentseek.duplicates import duplicates
+from momentseek.jobs_command import jobs_app
 from momentseek.keys import keys_app
 from momentseek.models import models_app
+from momentseek.options import ConfigOption, DataDirOption, JsonOption, settings_of
+from momentseek.people import people_app
 
 if TYPE_CHECKING:
-    from core.settings import Settings
+    pass
 
 P = ParamSpec("P")
 _log = logging.getLogger("momentseek")
@@ -36,20 +40,15 @@ media_app = typer.Typer(
     help="List, show and remove what is in the library.", no_args_is_help=True, rich_markup_mode=None
 )
 app.add_typer(media_app, name="media")
+app.add_typer(jobs_app, name="jobs")
 app.add_typer(keys_app, name="keys")
 app.add_typer(models_app, name="models")
+app.add_typer(people_app, name="people")
+app.command()(duplicates)
 
-ConfigOption = Annotated[
-    Path | None, typer.Option("--config", metavar="FILE", help="YAML file with settings.", show_default=False)
-]
-DataDirOption = Annotated[
-    Path | None,
-    typer.Option("--data-dir", metavar="DIR", help="Where the library is kept.", show_default=False),
-]
 OnlyOption = Annotated[
     str | None, typer.Option(metavar="video|image", help="Only videos, or only stills.", show_default=False)
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
 def one_line_errors(command: Callable[P, None]) -> Callable[P, None]:
@@ -81,13 +80,6 @@ def _end(message: str, exit_code: int) -> NoReturn:
         traceback.print_exc()
     typer.echo(f"momentseek: {message}", err=True)
     raise typer.Exit(exit_code) from None
-
-
-def settings_of(config: Path | None, data_dir: Path | None, **overrides: Any) -> Settings:
-    from core.settings import load
-
-    given = {"data_dir": data_dir.expanduser().absolute()} if data_dir else {}
-    return load(config, {**given, **overrides})
 
 
 def _version(wanted: bool) -> None:
@@ -180,9 +172,53 @@ def search(
             metavar="NAME", help="Only things the detector calls this (may be repeated).", show_default=False
         ),
     ] = None,
+    start: Annotated[
+        float | None,
+        typer.Option("--from", metavar="SECONDS", help="Only what is at or after this time of a video.",
+                     show_default=False),
+    ] = None,
+    end: Annotated[
+        float | None,
+        typer.Option("--to", metavar="SECONDS", help="Only what is before this time of a video.",
+                     show_default=False),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="Only files with this in their name.", show_default=False),
+    ] = None,
+    tag: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TAG", help="Only media with this tag (repeat it: all).", show_default=False),
+    ] = None,
+    metadata: Annotated[
+        str | None,
+        typer.Option(
+            metavar="JSON", show_default=False,
+            help='Only media whose metadata says so: {"camera": "left", "take": {"gte": 2, "lte": 5}}.',
+        ),
+    ] = None,
+    min_duration: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="Only longer videos.", show_default=False)
+    ] = None,
+    max_duration: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="Only shorter videos.", show_default=False)
+    ] = None,
+    min_size: Annotated[
+        int | None, typer.Option(metavar="BYTES", help="Only larger files.", show_default=False)
+    ] = None,
+    max_size: Annotated[
+        int | None, typer.Option(metavar="BYTES", help="Only smaller files.", show_default=False)
+    ] = None,
+    min_width: Annotated[
+        int | None, typer.Option(metavar="PIXELS", help="Only wider frames.", show_default=False)
+    ] = None,
+    min_height: Annotated[
+        int | None, typer.Option(metavar="PIXELS", help="Only higher frames.", show_default=False)
+    ] = None,
     min_confidence: Annotated[
         str, typer.Option(metavar="low|medium|high", help="Return nothing less sure.")
     ] = "low",
+    min_score: Annotated[float, typer.Option(min=0, max=100, help="Return nothing that scores less.")] = 0.0,
     limit: Annotated[
         int, typer.Option(min=1, max=1000, help="Segments at most; media files at most with --group.")
     ] = 50,
@@ -203,11 +239,15 @@ def search(
 
     momentseek search "a red cup" (with models that know words: profile default)
     """
-    from momentseek.searching import Asked, ask, build_request, print_answer
+    from momentseek.searching import Asked, AskedOf, ask, build_request, print_answer
 
     asked = Asked(words, words_weight, tuple(image or ()), tuple(unlike or ()), media, at, box, face)
+    of = AskedOf(
+        only, tuple(within or ()), start, end, (min_duration, max_duration), (min_size, max_size),
+        (min_width, min_height), name, tuple(tag or ()), metadata,
+    )  # fmt: skip
     request = build_request(
-        asked, only, within, label, min_confidence, limit, refine=refine, sort=sort, grouped=group
+        asked, of, label, min_confidence, min_score, limit, refine=refine, sort=sort, grouped=group
     )
     answer = ask(settings_of(config, data_dir), request)
     print_answer(answer, as_json)

@@ -11,45 +11,65 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from core.answer import Answer, Segment
 from core.errors import InvalidRequest, MomentseekError, NotFound, SettingsError
+from core.outbound import Door, is_public, is_public_or_own
 from core.record import LONGEST_RUN_SECONDS, Points, VectorName
 from core.settings import Settings
 from core.types import Image, Kind, MediaType
 from detect.detector import RegionDetector
 from embed.embedder import Embedder
+from embed.joined import JoinedEmbedder
 from index import fingerprint
 from index.catalogue import Catalogue, JobRow, MediaRow, ingest_job_id
 from index.counts import check_counts, require_counts
 from index.fingerprint import Fingerprint
+from index.follow_up import FollowUps
+from index.people import People
 from index.rows import MEDIA_STATUSES, Added, JobState
+from index.saved_queries import SavedQueries as SavedQueryRows
+from index.sets import MediaSets
 from index.store import VectorStore, Where
 from index.stores.edge import EdgeStore
 from index.stores.edge_wire import generation_dir
+from index.webhooks import Webhooks as WebhookRows
 from ingest.analyze import Analyzer
 from ingest.clips import ClipLimits, Cutter
 from ingest.decode import Decoder
 from ingest.forget import forget_media
 from ingest.incoming import Incoming
 from ingest.lease import new_owner
+from ingest.pictures import Pictures
 from ingest.pipeline import Ingest, Parts
 from ingest.progress import OnProgress, Outcome
+from momentseek import __version__
+from momentseek.follow_up import FollowUp
 from momentseek.intake import Intake
 from momentseek.jobs import Worker
 from momentseek.parts import FacePart, VisualPart, face_part, region_detector, visual_part
+from momentseek.saved_queries import SavedQueries
+from momentseek.webhooks import Webhooks
+from search.duplicates import Duplicates
+from search.people import PeopleOfLibrary
 from search.query import Example, Query, Reference
 from search.refine import Refiner
 from search.searcher import MediaCurve, Searcher
 from search.segments import Growth
+from search.similar import SimilarMedia
+
+if TYPE_CHECKING:
+    from momentseek.metrics import Metrics
 
 _WAY_OUT = (
     "Run `momentseek reindex` to make it again with these settings, start a new library with --data-dir, "
     "or go back to the settings it was made with."
 )
+_SMALL_FRAME_PX = 160
+"""Longer side of frames that are compared with others."""
 SHORTEST_ID = 4
 """Letters of a media id that may stand for all of it."""
 
@@ -69,7 +89,7 @@ class Engine:
         self.settings = settings
         self._building = building
         self._check = check
-        self._decoding = threading.Lock()
+        self._decoding, self._probing = threading.Lock(), threading.Lock()
         self._opened = ExitStack()
         try:
             settings.data_dir.mkdir(parents=True, exist_ok=True)
@@ -164,17 +184,37 @@ class Engine:
         return decoder
 
     @cached_property
+    def _reader(self) -> Decoder:
+        """The decoder of ingest. It stays between files: a worker gets them one at a time, and to start its
+        process takes longer than to index a still."""
+        decoder = Decoder(self.settings.decode, self.settings.ingest)
+        self._opened.callback(decoder.close)
+        return decoder
+
+    @cached_property
+    def _prober(self) -> Decoder:
+        """Another, so that whoever adds a file does not wait for those who look at frames."""
+        decoder = Decoder(self.settings.decode, self.settings.ingest)
+        self._opened.callback(decoder.close)
+        return decoder
+
+    @cached_property
     def searcher(self) -> Searcher:
         visual, growth = self._visual, Growth()
+        # Ingest keeps the plain one: it fills its batches itself, and nobody is to wait for them.
+        embedder = JoinedEmbedder(visual.embedder)
         faces = self._faces.searching if self._faces else None
         return Searcher(
-            self.store, visual.embedder, visual.calibration, faces,
-            self.media_name, self._open_frame, self.settings.index.null_sample, growth, words=visual.words,
+            self.store, embedder, visual.calibration, faces,
+            self.catalogue.names_of, self._open_frame, self.settings.index.null_sample, growth,
+            words=visual.words,
             refiner=Refiner(
-                visual.embedder, self._frames_between, 1 / self.settings.ingest.samples_per_second,
+                embedder, self._frames_between, 1 / self.settings.ingest.samples_per_second,
                 growth.share,
                 (faces.detector, faces.embedder) if faces else None,
             ),
+            media_where=self.catalogue.media_ids_where,
+            longest_run_seconds=self._longest_run_seconds,
         )
 
     @cached_property
@@ -186,16 +226,100 @@ class Engine:
         )  # fmt: skip
 
     @cached_property
+    def sets(self) -> MediaSets:
+        """Named sets of media."""
+        return self._opened.enter_context(MediaSets.open(catalogue_path(self.settings)))
+
+    @cached_property
+    def pictures(self) -> Pictures:
+        """Pictures that people ask with."""
+        return Pictures(self.settings.data_dir / "pictures", self.settings.ingest.min_free_disk_mb * 2**20)
+
+    @cached_property
     def _intake(self) -> Intake:
         return Intake(self.catalogue, self._probe, self.uploads_dir, self.settings.server.media_roots)
 
     @cached_property
+    def people(self) -> PeopleOfLibrary:
+        """Whose face is whose."""
+        faces, store = self._faces, self.store  # the store is let go of after what uses it
+        people = PeopleOfLibrary(
+            People.open(catalogue_path(self.settings)), self.catalogue, store, self.fingerprint.name,
+            None if faces is None else self.settings.faces.model, self.frame,
+        )  # fmt: skip
+        self._opened.callback(people.close)
+        return people
+
+    @cached_property
+    def similar(self) -> SimilarMedia:
+        """Which media resemble one."""
+        return SimilarMedia(self.store, self._visual.calibration, self.settings.index.null_sample)
+
+    @cached_property
+    def duplicates(self) -> Duplicates:
+        """What is in the library more than once."""
+        store, calibration = self.store, self._visual.calibration
+        decoder = self._opened.enter_context(Decoder(self.settings.decode, self.settings.ingest))
+
+        def frames(media_id: str, start_seconds: float, end_seconds: float) -> list[tuple[float, Image]]:
+            path = self.media_path(media_id)
+            if self.get_media(media_id).media_type == "image":
+                return [(0.0, decoder.frame_at(path, 0.0, _SMALL_FRAME_PX))]
+            read = decoder.read_interval(path, start_seconds, end_seconds, _SMALL_FRAME_PX)
+            return [(sample.time_seconds, sample.image) for sample in read]
+
+        duplicates = Duplicates(
+            store, self.catalogue, self.fingerprint.name, frames,
+            calibration.prior.cosine(calibration.scale.high),
+        )  # fmt: skip
+        self._opened.callback(duplicates.close)
+        return duplicates
+
+    @cached_property
     def worker(self) -> Worker:
         """What indexes in the background; ``start_work`` has it begin."""
-        return Worker(
-            self.catalogue, lambda path, report, stop: self.ingest([path], report, stop=stop),
-            self._delete_points,
-        )  # fmt: skip
+        def index(path: Path, report: OnProgress, stop: threading.Event) -> list[Outcome]:
+            outcomes = self.ingest([path], report, stop=stop)
+            self.metrics.note_ingest(outcomes)
+            return outcomes
+
+        return Worker(self.catalogue, index, self._delete_points, on_end=lambda: self.follow_up.wake())
+
+    @cached_property
+    def follow_up(self) -> FollowUp:
+        """What comes after a job has ended; ``start_work`` has it begin."""
+        rows = self._opened.enter_context(FollowUps.open(catalogue_path(self.settings)))
+        return FollowUp(rows, self.catalogue, self.saved_queries.ask, lambda: self.webhooks.wake())
+
+    @cached_property
+    def saved_queries(self) -> SavedQueries:
+        """Questions that are asked of whatever is new."""
+        def find(query: Query) -> Sequence[Segment]:
+            searcher = self.searcher.aside()
+            return searcher.everything(searcher.search(query).query_id)
+
+        rows = self._opened.enter_context(SavedQueryRows.open(catalogue_path(self.settings)))
+        return SavedQueries(rows, find, lambda media_id, at: self.frame(self.resolve_media_id(media_id), at))
+
+    @cached_property
+    def webhooks(self) -> Webhooks:
+        """Whom to tell; ``start_work`` has it begin."""
+        server = self.settings.server
+        rows = self._opened.enter_context(WebhookRows.open(catalogue_path(self.settings)))
+        door = Door(is_public_or_own if server.webhook_private_addresses else is_public)
+        return Webhooks(rows, door, server.webhook_seconds)
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        """What this process counts."""
+        from momentseek.metrics import Metrics
+
+        about = {
+            "version": __version__, "fingerprint": self.fingerprint.name, "profile": self.settings.profile,
+        }  # fmt: skip
+        return Metrics(
+            self.catalogue.count_jobs, lambda: self.store, self.settings.data_dir, lambda: about
+        )
 
     def warm_up(self) -> None:
         """Load everything a search needs."""
@@ -212,29 +336,32 @@ class Engine:
         analyzer = Analyzer(
             self.embedder, self.detector, self.settings.detector.tiles, faces.indexing if faces else None
         )
-        with Decoder(self.settings.decode, self.settings.ingest) as decoder:
-            parts = Parts(
-                self.catalogue, self.store, analyzer, decoder, self.fingerprint.name, self.settings.ingest,
-                self.storyboard_dir,
-            )
-            work = Ingest(parts, on_progress, again)
-            work.stop = stop or work.stop
-            return work.run(paths)
+        parts = Parts(
+            self.catalogue, self.store, analyzer, self._reader, self.fingerprint.name, self.settings.ingest,
+            self.storyboard_dir,
+        )
+        work = Ingest(parts, on_progress, again)
+        work.stop = stop or work.stop
+        return work.run(paths)
 
     def search(self, query: Query) -> Answer:
         """Media ids may be shortened; see ``resolve_media_id``."""
         media_ids = tuple(self.resolve_media_id(one) for one in query.filters.media_ids)
-        return self.searcher.search(replace(
+        return self._timed(self.searcher.search(replace(
             query,
             examples=tuple(self._resolved(one) for one in query.examples),
             unlike=tuple(self._resolved(one) for one in query.unlike),
             filters=replace(query.filters, media_ids=media_ids),
-        ))
+        )))
 
     def search_again(self, query_id: str, more: Sequence[Example], less: Sequence[Example]) -> Answer:
         """The same question after feedback. Media ids may be shortened. Raises QueryForgotten."""
         liked, disliked = [self._resolved(one) for one in more], [self._resolved(one) for one in less]
-        return self.searcher.search_again(query_id, liked, disliked)
+        return self._timed(self.searcher.search_again(query_id, liked, disliked))
+
+    def _timed(self, answer: Answer) -> Answer:
+        self.metrics.note_search(answer.timings_ms)
+        return answer
 
     def page(self, token: str) -> Answer:
         """The page that an answer's ``next_page_token`` names. Raises QueryForgotten."""
@@ -272,6 +399,9 @@ class Engine:
         return self.catalogue.list_media(
             media_type, statuses, name_contains, limit, offset, tag=tag, before=before
         )
+
+    def count_media(self, media_type: MediaType | None = None, name_contains: str | None = None) -> int:
+        return self.catalogue.count_media(media_type, None, name_contains)
 
     def get_media(self, media_id: str) -> MediaRow:
         return self.catalogue.get_media(media_id)
@@ -335,9 +465,7 @@ class Engine:
     ) -> list[Points]:
         """What is stored of the half-open [start, end), without vectors. Raises NotFound, StoreError."""
         still = self.get_media(media_id).media_type == "image"
-        # A point stands for what follows it, for as long as this at most.
-        longest = max(LONGEST_RUN_SECONDS, 2 / self.settings.ingest.samples_per_second)
-        times = None if still else (start_seconds - longest, end_seconds)
+        times = None if still else (start_seconds - self._longest_run_seconds, end_seconds)
         names: dict[VectorName, tuple[Kind, ...]] = {
             "visual": tuple(kind for kind in kinds if kind != "face"),
             "face": tuple(kind for kind in kinds if kind == "face"),
@@ -355,6 +483,11 @@ class Engine:
             for some in found
         ]
 
+    @property
+    def _longest_run_seconds(self) -> float:
+        """A point stands for what follows it, for as long as this at most."""
+        return max(LONGEST_RUN_SECONDS, 2 / self.settings.ingest.samples_per_second)
+
     # Files in, and the work that comes of it
 
     @property
@@ -366,9 +499,10 @@ class Engine:
         """A whole upload joins the library, and its job waits. Raises MediaError for what is no media."""
         return self._told(self._intake.take(draft, name))
 
-    def register(self, path: str) -> Added:
-        """A file under one of server.media_roots joins the library. Raises InvalidRequest, MediaError."""
-        return self._told(self._intake.register(path))
+    def register(self, path: str, anywhere: bool = False) -> Added:
+        """A file under one of server.media_roots, or ``anywhere``, joins the library. Raises InvalidRequest,
+        MediaError."""
+        return self._told(self._intake.register(path, anywhere))
 
     def _told(self, added: Added) -> Added:
         self.worker.wake()
@@ -377,8 +511,15 @@ class Engine:
     def start_work(self) -> None:
         """From now on, until this is closed, a thread indexes what waits, what was interrupted included."""
         self._intake.find_lost()
-        self._opened.callback(self.worker.stop)
-        self.worker.start()
+        _ = self._reader  # what is opened first is closed last: after the worker
+        for thread in (self.webhooks, self.follow_up, self.worker):
+            self._opened.callback(thread.stop)
+            thread.start()
+
+    def ask_to_stop(self) -> None:
+        """Work in the background comes to its end from now on; ``close`` waits for that."""
+        for thread in (self.worker, self.follow_up, self.webhooks):
+            thread.ask_to_stop()
 
     def list_jobs(
         self, states: Sequence[JobState] | None = None, media_id: str | None = None, limit: int = 100,
@@ -425,8 +566,8 @@ class Engine:
         self.store.flush()
 
     def _probe(self, path: Path) -> None:
-        with self._decoding:
-            self._decoder.probe(path)
+        with self._probing:
+            self._prober.probe(path)
 
     def frame(self, media_id: str, at_seconds: float, max_side_px: int | None = None) -> Image:
         """The frame shown at that time, full resolution. Raises NotFound and TimeOutOfRange."""
@@ -459,6 +600,18 @@ class Engine:
             "videos": library.videos, "stills": library.stills, "hours": round(library.hours, 3),
             "points": self.store.count(Where()), "index_bytes": self.store.size_bytes(),
             "fingerprint": self.fingerprint.to_json(),
+        }  # fmt: skip
+
+    def abilities(self) -> dict[str, Any]:
+        """Which models there are, and which ways of asking."""
+        settings = self.settings
+        return {
+            "profile": settings.profile,
+            "models": {
+                "embedder": settings.embedder.model, "detector": settings.detector.model,
+                "faces": settings.faces.model if self._faces else None,
+            },
+            "words": self._visual.words is not None, "faces": self._faces is not None,
         }  # fmt: skip
 
     def media_with_wrong_counts(self) -> list[str]:

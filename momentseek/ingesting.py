@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -24,8 +24,11 @@ from core.settings import Settings
 from core.time import clock
 from ingest.progress import OnProgress, Outcome
 from ingest.progress import Progress as Step
+from momentseek.client import Client
 from momentseek.engine import Engine
+from momentseek.handing_over import hand_over
 from momentseek.reindex import reindex
+from momentseek.remote import running_server
 from momentseek.show import console, name, table, word
 
 _ROWS_SHOWN = 40
@@ -33,13 +36,26 @@ _ROWS_SHOWN = 40
 
 
 def ingest_with_progress(engine: Engine, paths: Sequence[Path], again: bool, as_json: bool) -> int:
-    """Ingest and report. Returns how many files failed."""
+    """Ingest and report, by the server that runs on the library where there is one. Returns how many files
+    failed."""
+    server = None if again else running_server(engine.settings.data_dir)
+    if server is None:
+        return _report(lambda show: engine.ingest(paths, show, again), as_json)
+    with Client(server.url, server.token) as client:
+        try:
+            return _report(lambda show: hand_over(client, engine.catalogue, paths, show), as_json)
+        except KeyboardInterrupt:
+            typer.echo("The server goes on indexing; momentseek jobs list shows how far it is.", err=True)
+            raise
+
+
+def _report(work: Callable[[OnProgress], list[Outcome]], as_json: bool) -> int:
     started = time.monotonic()
     if as_json:
-        outcomes = engine.ingest(paths, again=again)
+        outcomes = work(lambda step: None)
     else:
         with _bar() as bar:
-            outcomes = engine.ingest(paths, _shower(bar), again)
+            outcomes = work(_shower(bar))
     wall_seconds = time.monotonic() - started
     if as_json:
         typer.echo(json.dumps([{**asdict(one), "path": str(one.path)} for one in outcomes], indent=2))

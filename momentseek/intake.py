@@ -39,11 +39,13 @@ class Intake:
         draft.replace(place)
         return self._record(place, media_id, known)
 
-    def register(self, given: str) -> Added:
+    def register(self, given: str, anywhere: bool = False) -> Added:
         """A file that stays where it is. Raises InvalidRequest for one that is not under an allowed folder,
-        MediaError for what is no media."""
-        path = self._allowed(given)
-        self._probe(path)
+        MediaError for what is no media. ``anywhere``: under any folder, and the job says what is no media,
+        so that the library keeps the reason."""
+        path = _any_file(given) if anywhere else self._allowed(given)
+        if not anywhere:
+            self._probe(path)
         media_id = content_id(path)
         return self._record(path, media_id, self._catalogue.find_media(media_id) is not None)
 
@@ -69,9 +71,7 @@ class Intake:
             raise InvalidRequest(
                 "This server indexes no files by their path: it has no server.media_roots. Upload the file."
             )
-        path = Path(given)
-        if not path.is_absolute() or "\0" in given:
-            raise InvalidRequest(f"{given[:200]!r} is not an absolute path; write it from / on.")
+        path = _absolute(given)
         try:
             # Links are followed first, or one under a root could lead anywhere.
             real = path.resolve(strict=True)
@@ -98,3 +98,24 @@ class Intake:
             return Added(media, self._catalogue.queue_media(media_id), known)
         job = self._catalogue.list_jobs(media_id=media_id, kind="ingest", limit=1)
         return Added(media, job[0] if job else None, known)
+
+
+def _any_file(given: str) -> Path:
+    """For whoever runs the server, and could open it without us. As named: links are not followed, as
+    ``momentseek ingest`` does it."""
+    path = _absolute(given)
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise InvalidRequest(f"{path.name} is not a file with content of its own.")
+    except OSError as error:
+        raise InvalidRequest(f"{path} cannot be read: {error.strerror}.") from None
+    if not os.access(path, os.R_OK):
+        raise InvalidRequest(f"{path.name} may not be read by the server; change its permissions.")
+    return path
+
+
+def _absolute(given: str) -> Path:
+    path = Path(given)
+    if not path.is_absolute() or "\0" in given:
+        raise InvalidRequest(f"{given[:200]!r} is not an absolute path; write it from / on.")
+    return path

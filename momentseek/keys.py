@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from core.errors import MomentseekError, SettingsError
+from core.errors import SettingsError
+from momentseek.options import ConfigOption, DataDirOption, JsonOption, one_line, settings_of
 
 if TYPE_CHECKING:
     from core.settings import Settings
@@ -20,14 +21,6 @@ keys_app = typer.Typer(
     help="Make, list and revoke keys for the server.", no_args_is_help=True, rich_markup_mode=None
 )
 
-ConfigOption = Annotated[
-    Path | None, typer.Option("--config", metavar="FILE", help="YAML file with settings.", show_default=False)
-]
-DataDirOption = Annotated[
-    Path | None,
-    typer.Option("--data-dir", metavar="DIR", help="Where the library is kept.", show_default=False),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 _AT_ONCE = "A server that is running knows it within a second."
 
 
@@ -48,7 +41,7 @@ def add(
     While a library has no key, a server on this machine answers everybody on this machine. From the first
     key on it asks for one: Authorization: Bearer KEY, or x-api-key: KEY.
     """
-    with _one_line(), _opened(_settings(config, data_dir)) as keys:
+    with one_line(), _opened(settings_of(config, data_dir)) as keys:
         first = not keys.list_keys()
         made = keys.add_key(name, scope)
     typer.echo(made.key)
@@ -63,8 +56,8 @@ def list_keys(
     as_json: JsonOption = False, config: ConfigOption = None, data_dir: DataDirOption = None
 ) -> None:
     """Names, scopes, and when each was last used (to the hour)."""
-    with _one_line():
-        settings = _settings(config, data_dir)
+    with one_line():
+        settings = settings_of(config, data_dir)
         rows: list[KeyRow] = []
         if _catalogue(settings).is_file():
             with _opened(settings) as keys:
@@ -79,7 +72,7 @@ def revoke(
     data_dir: DataDirOption = None,
 ) -> None:
     """End a key, and what is logged in with it."""
-    with _one_line(), _opened(_settings(config, data_dir)) as keys:
+    with one_line(), _opened(settings_of(config, data_dir)) as keys:
         row = keys.revoke_key(name_or_id)
         last = not keys.list_keys()
     typer.echo(f"Revoked {row.id} ({row.name}, {row.scope}). {_AT_ONCE}")
@@ -138,19 +131,3 @@ def _catalogue(settings: Settings) -> Path:
     from momentseek.engine import catalogue_path
 
     return catalogue_path(settings)
-
-
-def _settings(config: Path | None, data_dir: Path | None) -> Settings:
-    from core.settings import load
-
-    return load(config, {"data_dir": data_dir.expanduser().absolute()} if data_dir else {})
-
-
-@contextmanager
-def _one_line() -> Iterator[None]:
-    """Our errors become one line and exit code 1."""
-    try:
-        yield
-    except MomentseekError as error:
-        typer.echo(f"momentseek: {error}", err=True)
-        raise typer.Exit(1) from None

@@ -9,6 +9,7 @@ from core.errors import SettingsError
 from core.settings import Settings
 from detect.detector import RegionDetector
 from embed.embedder import Embedder
+from embed.joined import JoinedWords
 from embed.models import EmbedderModel, FaceModel
 from ingest.analyze import FaceParts
 from search.chance import Calibration, Chance, Scale
@@ -44,7 +45,7 @@ def visual_part(settings: Settings) -> VisualPart:
     embedder = OpenClipEmbedder.from_settings(settings.embedder, settings.model_dir, settings.models)
     model = embedder.model
     scale = Scale(*(settings.search.words_thresholds or model.words_thresholds))
-    words = WordSearch(embedder, Calibration(Chance(*model.words_chance), scale))
+    words = WordSearch(JoinedWords(embedder), Calibration(Chance(*model.words_chance), scale))
     return VisualPart(embedder, _pictures(model, settings), words)
 
 

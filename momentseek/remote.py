@@ -1,48 +1,23 @@
-"""A server that already runs on this library: found, and talked to."""
+"""A server that already runs on this library: how the commands find it."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import httpx
 
-from core.errors import InvalidRequest, MediaError, MomentseekError, NotFound, StoreError
-
 _FILE = "server.json"
-_ERRORS: dict[int, type[MomentseekError]] = {
-    400: InvalidRequest, 404: NotFound, 413: InvalidRequest, 422: MediaError, 503: StoreError
-}
 
 
+@dataclass(frozen=True, slots=True)
 class Server:
     """A running ``momentseek serve``. ``token`` lets commands of its owner in, whatever keys there are."""
 
-    def __init__(self, url: str, token: str):
-        self.url, self._token = url, token
-
-    def post(
-        self, path: str, fields: Mapping[str, Any], files: Sequence[tuple[str, Any]] | None = None
-    ) -> Any:
-        """The JSON of the answer. Raises what the server reports as our own errors."""
-        # An empty files= would make httpx send an urlencoded form, which the API takes as well.
-        try:
-            reply = httpx.post(
-                self.url + path, data=fields, files=files, timeout=120, trust_env=False,
-                headers={"Authorization": f"Bearer {self._token}"},
-            )
-        except httpx.HTTPError as error:
-            raise MomentseekError(f"The server at {self.url} does not answer: {error}.") from None
-        try:
-            body = reply.json()
-        except ValueError:
-            raise MomentseekError(f"What answers at {self.url} is not momentseek.") from None
-        if reply.is_error:
-            raise _ERRORS.get(reply.status_code, MomentseekError)(body["message"])
-        return body
+    url: str
+    token: str = field(repr=False)
 
 
 def announce(data_dir: Path, url: str, token: str) -> None:
@@ -64,8 +39,10 @@ def running_server(data_dir: Path) -> Server | None:
     try:
         left = json.loads((data_dir / _FILE).read_text())
         os.kill(left["pid"], 0)
-        _ = left["token"]
-        httpx.get(left["url"] + "/v1/health/live", timeout=2, trust_env=False).raise_for_status()
+        server = Server(left["url"], left["token"])
+        httpx.get(server.url + "/v1/health/live", timeout=2, trust_env=False).raise_for_status()
+    except httpx.ReadTimeout:
+        return server  # it is there, and has much to do
     except (OSError, ValueError, KeyError, httpx.HTTPError):
         return None
-    return Server(left["url"], left["token"])
+    return server

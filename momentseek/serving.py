@@ -20,8 +20,10 @@ from momentseek.keys import has_keys
 from momentseek.remote import announce, running_server, withdraw
 
 _LOCAL_NAMES = ["127.0.0.1", "localhost", "[::1]"]
+_LAST_SEARCHES_SECONDS = 15
+"""How long a stopping server waits for searches under way."""
 _LAST_ANSWERS_SECONDS = 3
-"""How long a stopping server waits for answers under way, a film that somebody watches among them."""
+"""And then for other answers, a film that somebody watches among them."""
 
 
 def run_server(settings: Settings, insecure: bool) -> None:
@@ -31,8 +33,10 @@ def run_server(settings: Settings, insecure: bool) -> None:
 
     from api.app import create_app
     from api.exports.clips import sweep
+    from api.floods import Places
     from api.keyring import Keyring
     from api.redact import log_config
+    from momentseek.stopping import StoppingServer
 
     host = settings.server.host
     open_without_keys = _is_local(host) or insecure
@@ -56,11 +60,15 @@ def run_server(settings: Settings, insecure: bool) -> None:
             engine, settings.server, __version__, _allowed_hosts(settings.server),
             Keyring(keys, token, open_without_keys),
         )  # fmt: skip
-        server = uvicorn.Server(uvicorn.Config(
+        config = uvicorn.Config(
             app, log_level="warning", log_config=log_config(),
             timeout_graceful_shutdown=_LAST_ANSWERS_SECONDS,
-        ))  # fmt: skip
-        # So that streams without an end do not hold it up.
+        )  # fmt: skip
+        places: Places = app.state.places
+        server = StoppingServer(
+            config, lambda: places.inside, _LAST_SEARCHES_SECONDS, on_stop=engine.ask_to_stop
+        )
+        # So that nothing new begins, and streams without an end do not hold it up.
         app.state.is_stopping = lambda: server.should_exit
         sweep(engine.export_dir())
         engine.incoming.sweep()

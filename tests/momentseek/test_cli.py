@@ -16,6 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from core.errors import StoreLost
+from index.catalogue import Catalogue
 from index.store import Where
 from index.stores.edge import EdgeStore
 from momentseek import searching
@@ -124,6 +125,37 @@ def test_search_says_that_there_is_more(own_library: Library, cup_picture: Path)
     assert (len(answer["segments"]), answer["remaining"], answer["next_page_token"]) == (1, 1, None)
 
 
+FILTERS: list[tuple[list[object], dict[str, tuple[float, float]]]] = [
+    (["--from", 1.2, "--to", 2.1], {"kitchen.mp4": (1.2, 2.1)}),
+    (["--name", "KITCH"], {"kitchen.mp4": (0.0, 3.0)}),
+    (["--min-duration", 4, "--max-duration", 6, "--min-size", 1, "--max-size", 10**9],
+     {"kitchen.mp4": (0.0, 3.0)}),
+    (["--min-width", 321, "--min-height", 200], {"cup.webp": (0.0, 0.0)}),
+    (["--tag", "home"], {"kitchen.mp4": (0.0, 3.0)}),
+    (["--tag", "home", "--tag", "night"], {}),
+    (["--metadata", '{"take": {"gte": 2}}'], {"kitchen.mp4": (0.0, 3.0)}),
+    (["--min-score", 100], {}),
+]  # fmt: skip
+
+
+def test_search_filters(own_library: Library, cup_picture: Path) -> None:
+    """The same with an engine of its own and through a server."""
+    with Catalogue.open(own_library.data_dir / "catalogue.sqlite") as catalogue:
+        catalogue.set_tags(own_library.ids["kitchen.mp4"], ["home"])
+        catalogue.set_metadata(own_library.ids["kitchen.mp4"], {"take": 3})
+    words = ["search", "--image", cup_picture, "--data-dir", own_library.data_dir]
+
+    def check() -> None:
+        for options, expected in FILTERS:
+            segments = as_json(*words, *options)["segments"]
+            found = {one["media"]: (one["start_seconds"], one["end_seconds"]) for one in segments}
+            assert found == expected, options
+
+    check()
+    with serving(own_library):
+        check()
+
+
 def test_search_grouped_and_sorted(own_library: Library, cup_picture: Path) -> None:
     words = ["search", "--image", cup_picture, "--data-dir", own_library.data_dir]
     answer = as_json(*words, "--group", "--sort", "time")
@@ -184,6 +216,10 @@ def test_search_by_a_face_and_by_a_moment(own_library: Library, face_picture: Pa
     (["--only", "films"], "video or image"),
     (["--min-confidence", "sure"], "low, medium or high"),
     (["--sort", "size"], "score or time"),
+    (["--from", "3", "--to", "3"], "a stretch ends after its start"),
+    (["--from", "3", "--only", "image"], "Stills have no times"),
+    (["--min-size", "3", "--max-size", "2"], "above the greatest"),
+    (["--metadata", "camera=left"], "no JSON object"),
 ])  # fmt: skip
 def test_search_refuses_what_makes_no_sense(
     options: list[str], said: str, library: Library, cup_picture: Path

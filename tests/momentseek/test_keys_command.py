@@ -16,8 +16,9 @@ from typer.testing import CliRunner
 
 from core.settings import load
 from momentseek.cli import app
+from momentseek.client import Client, NotAllowed
 from momentseek.keys import has_keys
-from momentseek.remote import Server, announce, running_server, withdraw
+from momentseek.remote import announce, running_server, withdraw
 from tests.support.library import Library, until
 from tests.support.server import serving
 
@@ -108,8 +109,8 @@ def test_a_server_that_asks_for_keys(own_library: Library, cup_picture: Path) ->
             found = json.loads(printed("search", "--image", cup_picture, "--json", *where))
             assert {segment["media"] for segment in found["segments"]} == {"kitchen.mp4", "cup.webp"}
             assert server.url in printed("doctor", *where)
-            with pytest.raises(Exception, match="key"):
-                Server(server.url, "of another run").post("/v1/search", {})
+            with pytest.raises(NotAllowed, match="key"), Client(server.url, "of another run") as other:
+                other.facts()
             # A page's own pictures: the cookie goes with them, nothing of the key is in an address.
             client.post("/v1/session", json={"key": key}).raise_for_status()
             frame = client.get(f"/v1/media/{own_library.ids['cup.webp']}/frame")
