@@ -36,7 +36,7 @@ demo: .venv/.demo-stamp
 serve: .venv/.demo-stamp
 	@$(BIN)/momentseek serve $(ARGS)
 
-test: .venv/.test-stamp
+test: .venv/.test-stamp .venv/.npm-stamp .venv/.sdk-stamp
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: .venv/.test-stamp
@@ -82,5 +82,19 @@ endef
 .venv/.test-stamp: $(PINS) | .venv/bin/python
 	$(call install,test$(comma)models,momentseek and what its tests need (7 GB: torch is among it))
 	@touch .venv/.demo-stamp $@
+
+# What checks the page's files, for tests alone. Without npm those tests skip themselves.
+.venv/.npm-stamp: tests/timeline_ui/package-lock.json | .venv/bin/python
+	@if command -v npm >/dev/null; then mkdir -p .venv/npm && cp tests/timeline_ui/package*.json .venv/npm/ && \
+	  npm ci --prefix .venv/npm --no-audit --no-fund --loglevel=error >/dev/null && touch $@; fi
+
+# Programs of somebody else that must work against our server, for tests alone: each SDK in a folder of its own.
+# What they need is in .venv already, but for one package, in the versions they would get (constraints.txt).
+SDKS := 1.3.6 1.1.0 0.4.11
+.venv/.sdk-stamp: Makefile | .venv/.test-stamp
+	@echo "Installing the Twelve Labs SDK $(SDKS) ..."; rm -rf .venv/sdk; \
+	for version in $(SDKS); do \
+	  $(PIP) install --no-deps --target .venv/sdk/twelvelabs-$$version twelvelabs==$$version httpx-sse==0.4.0 || exit; \
+	done; touch $@
 
 comma := ,

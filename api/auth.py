@@ -14,6 +14,7 @@ from starlette.types import Scope as AsgiScope
 
 from api.errors import problem
 from api.keyring import SESSION_COOKIE, Caller, Keyring
+from api.twelvelabs import access as twelvelabs
 from index.keys import SCOPES, Scope, allows
 
 Needed = Scope | Literal["nothing"]
@@ -25,6 +26,8 @@ NEEDED: dict[tuple[str, str], Needed] = {
     ("POST", "/v1/session"): "nothing",
     ("DELETE", "/v1/session"): "nothing",
     ("POST", "/v1/search"): "read",
+    ("POST", "/v1/pictures"): "read",
+    ("GET", "/v1/pictures/{picture_id}"): "read",
     ("GET", "/v1/search/pages/{token}"): "read",
     ("POST", "/v1/search/{query_id}/feedback"): "read",
     ("GET", "/v1/search/{query_id}/media/{media_id}/curve"): "read",
@@ -40,6 +43,31 @@ NEEDED: dict[tuple[str, str], Needed] = {
     ("GET", "/v1/media/{media_id}/shots"): "read",
     ("GET", "/v1/media/{media_id}/storyboard.vtt"): "read",
     ("GET", "/v1/media/{media_id}/sprite_{number}.jpg"): "read",
+    ("GET", "/v1/media/{media_id}/similar"): "read",
+    ("GET", "/v1/duplicates"): "read",
+    ("GET", "/v1/people"): "read",
+    ("GET", "/v1/people/group"): "read",
+    ("POST", "/v1/people/group"): "ingest",
+    ("GET", "/v1/people/{person_id}"): "read",
+    ("PATCH", "/v1/people/{person_id}"): "ingest",
+    ("GET", "/v1/people/{person_id}/appearances"): "read",
+    ("GET", "/v1/people/{person_id}/face.jpg"): "read",
+    ("POST", "/v1/people/{person_id}/merge"): "ingest",
+    ("DELETE", "/v1/people/{person_id}/faces/{face_id}"): "ingest",
+    ("GET", "/v1/library"): "read",
+    ("GET", "/v1/metrics"): "read",
+    ("GET", "/v1/saved-queries"): "read",
+    ("POST", "/v1/saved-queries"): "ingest",
+    ("GET", "/v1/saved-queries/{saved_query_id}"): "read",
+    ("PATCH", "/v1/saved-queries/{saved_query_id}"): "ingest",
+    ("DELETE", "/v1/saved-queries/{saved_query_id}"): "ingest",
+    ("GET", "/v1/saved-queries/{saved_query_id}/matches"): "read",
+    ("GET", "/v1/webhooks"): "admin",
+    ("POST", "/v1/webhooks"): "admin",
+    ("GET", "/v1/webhooks/{webhook_id}"): "admin",
+    ("DELETE", "/v1/webhooks/{webhook_id}"): "admin",
+    ("POST", "/v1/webhooks/{webhook_id}/test"): "admin",
+    ("GET", "/v1/webhooks/{webhook_id}/deliveries"): "admin",
     ("POST", "/v1/uploads"): "ingest",
     ("GET", "/v1/uploads/{upload_id}"): "ingest",
     ("PATCH", "/v1/uploads/{upload_id}"): "ingest",
@@ -52,7 +80,10 @@ NEEDED: dict[tuple[str, str], Needed] = {
     ("GET", "/v1/media/{media_id}"): "read",
     ("GET", "/v1/media/{media_id}/file"): "read",
     ("GET", "/v1/media/{media_id}/frame"): "read",
+    **twelvelabs.SCOPES,
     # Pages and what they are made of: nothing of the library is in them.
+    ("GET", "/"): "nothing",
+    ("GET", "/ui/{path:path}"): "nothing",
     ("GET", "/docs"): "nothing",
     ("GET", "/docs/oauth2-redirect"): "nothing",
     ("GET", "/redoc"): "nothing",
@@ -96,6 +127,18 @@ def needed_for(method: str, path: str) -> Needed | None:
     asked = "GET" if method == "HEAD" else method
     found = [needed for known, pattern, needed in _patterns() if known == asked and pattern.fullmatch(path)]
     return max(found, key=_ORDER.index, default=None)
+
+
+def template_of(method: str, path: str) -> str | None:
+    """The row of the table that fits, the plainest where several do.
+
+    >>> template_of("HEAD", "/v1/media/ab12/file"), template_of("GET", "/v1/jobs/events")
+    ('/v1/media/{media_id}/file', '/v1/jobs/events')
+    """
+    asked = "GET" if method == "HEAD" else method
+    rows = zip(NEEDED, _patterns(), strict=True)
+    found = [row[1] for row, (known, pattern, _) in rows if known == asked and pattern.fullmatch(path)]
+    return min(found, key=lambda template: template.count("{"), default=None)
 
 
 def wrong_key() -> JSONResponse:

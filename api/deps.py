@@ -9,6 +9,8 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from api.fetch_media import MediaFetching
+from api.fetching import Fetching
 from api.floods import Places
 from api.keyring import Keyring
 from api.library import Library
@@ -30,6 +32,21 @@ async def _places(request: Request) -> Places:
     return places
 
 
+async def _fetching(request: Request) -> Fetching:
+    fetching: Fetching = request.app.state.fetching
+    return fetching
+
+
+async def _fetching_media(request: Request) -> MediaFetching:
+    fetching: MediaFetching = request.app.state.fetching_media
+    return fetching
+
+
+async def _frame_places(request: Request) -> Places:
+    places: Places = request.app.state.frame_places
+    return places
+
+
 async def _keyring(request: Request) -> Keyring:
     ring: Keyring = request.app.state.keyring
     return ring
@@ -39,4 +56,7 @@ LibraryDep = Annotated[Library, Depends(_library)]
 SettingsDep = Annotated[ServerSettings, Depends(_settings)]
 PlacesDep = Annotated[Places, Depends(_places)]
 """Whatever needs a model goes through these: ``await places.run(work)``."""
+FramePlacesDep = Annotated[Places, Depends(_frame_places)]
+FetchingDep = Annotated[Fetching, Depends(_fetching)]
+FetchingMediaDep = Annotated[MediaFetching, Depends(_fetching_media)]
 KeyringDep = Annotated[Keyring, Depends(_keyring)]

@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from api.redact import redact
 from core.errors import (
@@ -37,6 +38,9 @@ _CODES = {404: "resource_not_exist", 405: "method_not_allowed", 409: "conflict",
           416: "range_not_satisfiable", 429: "too_many_requests"}  # fmt: skip
 
 
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+
+
 class Problem(BaseModel):
     """Every error of this API."""
 
@@ -54,6 +58,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
         413: "Too much was sent",
         422: "The media file cannot be used",
         429: "Too many ask at once; Retry-After says in how many seconds to come back",
+        500: "Something went wrong that nobody has foreseen; the server's log says what",
         503: "The index or a model is not available now",
     }.items()
 }
@@ -95,16 +100,29 @@ def install(app: FastAPI) -> None:
         if message == "Not Found":
             message = f"There is nothing at {request.url.path}; /docs lists what there is."
         elif message == "Method Not Allowed":
-            allowed = (error.headers or {}).get("Allow", "another method")
+            allowed = _methods_at(request)
             message = f"{request.method} is not possible at {request.url.path}; use {allowed}."
+            return problem(405, code, message, {"Allow": allowed})
         return problem(error.status_code, code, message, error.headers)
+
+
+def _methods_at(request: Request) -> str:
+    """All that are possible at this path: Starlette names those of the first route alone."""
+    fresh = {name: request.scope[name] for name in ("type", "path", "root_path", "headers")}
+    return ", ".join(
+        method for method in _METHODS
+        if any(route.matches({**fresh, "method": method})[0] is Match.FULL for route in request.app.routes)
+    )
 
 
 def _say(error: Mapping[str, Any]) -> str:
     """One line about the first parameter that is wrong: which, what is needed, what came."""
     # A list's item is named by its list: ("body", "image", 0) is the parameter image.
     names = [part for part in error["loc"] if isinstance(part, str)]
-    name, needed = names[-1] if names else "body", str(error["msg"])
+    name, needed = names[-1] if names else "body", str(error["msg"]).removeprefix("Value error, ")
+    if needed.startswith("Expected UploadFile"):
+        # FastAPI's own words, which only its users understand.
+        needed = "send it as a file, not as text"
     given = error.get("input")
     shown = f" (given: {redact(given)[:100]!r})" if isinstance(given, str) else ""
     return f"{name}: {needed[:1].lower()}{needed[1:]}{shown}."

@@ -34,6 +34,11 @@ class Places:
         # Not the threads that everything else shares: whoever waits here must not keep those.
         self._threads = CapacityLimiter(at_a_time)
 
+    @property
+    def inside(self) -> int:
+        """How much is being worked on or waits."""
+        return self._inside
+
     async def run(self, work: Callable[[], T]) -> T:
         """What ``work`` returns, from a thread. Raises HTTPException 429 when too many wait already."""
         if self._inside >= self._at_a_time + self._waiting:

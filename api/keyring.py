@@ -81,6 +81,11 @@ class Keyring:
         key_id, ends_at = self._sessions.get(_session_of(request), ("", 0.0))
         return self._let_in(self._rows.get(key_id) if time.monotonic() < ends_at else None)
 
+    def is_owner(self, request: HTTPConnection) -> bool:
+        """Whether it is a command of whoever runs this server: only they can read this run's own secret."""
+        presented = presented_key(request.headers)
+        return presented is not None and self._is_local(presented)
+
     async def needs_key(self) -> bool:
         await self._read()
         return bool(self._rows) or not self._open_without_keys
@@ -102,9 +107,12 @@ class Keyring:
         self._sessions.pop(_session_of(request), None)
 
     def _by_key(self, presented: str) -> Caller | None:
-        if hmac.compare_digest(_hash(presented), _hash(self._local_token)):
+        if self._is_local(presented):
             return _COMMANDS
         return self._let_in(find_key(self._rows, presented))
+
+    def _is_local(self, presented: str) -> bool:
+        return hmac.compare_digest(_hash(presented), _hash(self._local_token))
 
     def _let_in(self, row: KeyRow | None) -> Caller | None:
         if row is None:

@@ -8,6 +8,7 @@ import textwrap
 
 _SECRETS = (
     (re.compile(r"\bms_([0-9a-f]{8})_[0-9a-f]+"), r"ms_\1_..."),
+    (re.compile(r"\bwhsec_[A-Za-z0-9+/=]+"), "whsec_..."),
     (re.compile(r"(?i)\b(bearer\s+|x-api-key\W+|momentseek_session=)[^\s'\",;)]+"), r"\1..."),
     (re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^\s/@'\"]+@"), r"\1...@"),
 )

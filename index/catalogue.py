@@ -21,6 +21,7 @@ from core.types import Kind, MediaType
 from index.files import Files, chunks, newest_first
 from index.generations import Generations
 from index.jobs import Jobs, ingest_job_id
+from index.media_filter import MediaFilter, Range
 from index.paths import fold, from_text
 from index.rows import (
     FAILED,
@@ -33,7 +34,7 @@ from index.rows import (
     MediaRow,
     MediaStatus,
 )
-from index.tables import Job, Media, MediaFile, now
+from index.tables import Job, Media, MediaFile, MediaSetMember, now
 
 __all__ = [
     "Catalogue", "FileRow", "GenerationRow", "IndexedFacts", "JobRow", "LibraryFacts", "MediaRow",
@@ -98,6 +99,12 @@ class Catalogue(Files, Jobs, Generations):
         query = select(Media.id).where(Media.id.startswith(prefix, autoescape=True))
         with self._read() as session:
             return list(session.scalars(query.order_by(Media.id).limit(limit)))
+
+    def media_ids_where(self, wanted: MediaFilter) -> list[str]:
+        """Ids of all media that fit, whatever became of them, in order of id."""
+        query = select(Media.id, Media.user_metadata).where(*fitting(wanted)).order_by(Media.id)
+        with self._read() as session:
+            return [media_id for media_id, noted in session.execute(query) if wanted.fits_metadata(noted)]
 
     def media_to_index(self, generation: str) -> list[str]:
         """What is still to do, the oldest first: media with an existing file that nobody works on and that
@@ -218,15 +225,13 @@ class Catalogue(Files, Jobs, Generations):
         with self._read() as session:
             by_status = session.execute(select(Media.status, func.count()).group_by(Media.status)).all()
             searchable = session.execute(
-                select(Media.media_type, Media.duration_seconds, Media.point_counts)
-                .where(Media.status.in_(SEARCHABLE))
+                select(Media.media_type, func.count(), func.sum(Media.duration_seconds))
+                .where(Media.status.in_(SEARCHABLE)).group_by(Media.media_type)
             ).all()
-        seconds = sum(duration or 0.0 for media_type, duration, _ in searchable if media_type == "video")
+        by_type = {media_type: (number, seconds or 0.0) for media_type, number, seconds in searchable}
+        videos, seconds = by_type.get("video", (0, 0.0))
         return LibraryFacts(
-            videos=sum(media_type == "video" for media_type, _, _ in searchable),
-            stills=sum(media_type == "image" for media_type, _, _ in searchable),
-            hours=seconds / 3600,
-            points=sum(sum(counts.values()) for _, _, counts in searchable),
+            videos=videos, stills=by_type.get("image", (0, 0.0))[0], hours=seconds / 3600,
             by_status={cast(MediaStatus, status): number for status, number in by_status},
         )
 
@@ -262,6 +267,32 @@ def _conditions(
         # The list as JSON text, where a tag stands in quotation marks and has none inside that are bare.
         conditions.append(as_type(Media.tags, String).icontains(json.dumps(tag), autoescape=True))
     return conditions
+
+
+def fitting(wanted: MediaFilter) -> list[ColumnElement[bool]]:
+    """All but what the metadata must be: of that only that its keys are there."""
+    conditions = _conditions(None, None, wanted.name_contains)
+    for tag in wanted.tags:
+        conditions += _conditions(None, None, None, tag)
+    if wanted.name is not None:
+        named = select(MediaFile.path).where(
+            MediaFile.media_id == Media.id, MediaFile.name_folded == fold(wanted.name)
+        )
+        conditions.append(named.exists())
+    if wanted.in_set is not None:
+        inside = select(MediaSetMember.media_id).where(MediaSetMember.set_id == wanted.in_set)
+        conditions.append(Media.id.in_(inside.correlate(None)))
+    conditions += _within(Media.duration_seconds, wanted.duration_seconds)
+    conditions += _within(Media.size_bytes, wanted.size_bytes)
+    conditions += _within(Media.width, wanted.width) + _within(Media.height, wanted.height)
+    for key in wanted.metadata:
+        conditions.append(as_type(Media.user_metadata, String).contains(json.dumps(key), autoescape=True))
+    return conditions
+
+
+def _within(column: Any, range_: Range) -> list[ColumnElement[bool]]:
+    least = [] if range_.least is None else [column >= range_.least]
+    return least if range_.most is None else [*least, column <= range_.most]
 
 
 def _comes_after(created_at: datetime, media_id: str) -> ColumnElement[bool]:

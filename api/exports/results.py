@@ -22,7 +22,7 @@ Format = Literal["json", "csv", "srt", "vtt", "edl", "fcp7", "fcpxml", "otio"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 Paths = Literal["names", "full"]
 _SUFFIXES = {"fcp7": "xml"}
-_MEDIA_TYPES = {
+MEDIA_TYPES = {
     "json": "application/json", "csv": "text/csv; charset=utf-8", "srt": "application/x-subrip",
     "vtt": "text/vtt; charset=utf-8", "edl": "text/plain; charset=utf-8", "fcp7": "application/xml",
     "fcpxml": "application/xml", "otio": "application/json",
@@ -57,7 +57,7 @@ def export(
     else:
         files = {media_id: _file(library, media_id, paths) for media_id in {one.media_id for one in moments}}
         content = WRITERS[kind](build(moments, files, name), files)
-    return Exported(content, f"{name}.{_SUFFIXES.get(kind, kind)}", _MEDIA_TYPES[kind])
+    return Exported(content, f"{name}.{_SUFFIXES.get(kind, kind)}", MEDIA_TYPES[kind])
 
 
 def safe_stem(name: str) -> str:
@@ -80,7 +80,7 @@ def _subtitles(moments: Sequence[Moment], kind: str, name: str) -> Exported:
     write = _SUBTITLES[kind]
     if len(of_media) == 1:
         [(_, own)] = of_media.items()
-        return Exported(write(own), f"{safe_stem(own[0].media)}.{kind}", _MEDIA_TYPES[kind])
+        return Exported(write(own), f"{safe_stem(own[0].media)}.{kind}", MEDIA_TYPES[kind])
     file = BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for number, own in enumerate(of_media.values(), 1):

@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.deps import LibraryDep
 from api.library import Library
+from api.times import MOST_SECONDS
 from core.errors import InvalidRequest, NotFound
 from core.record import Points
 from index.catalogue import MediaRow
@@ -23,7 +24,7 @@ BoxKind = Literal["region", "face", "tile"]
 LONGEST_INTERVAL_SECONDS = 600.0
 _TRACK_NAME = "storyboard.vtt"
 
-Time = Annotated[float | None, Query(ge=0, allow_inf_nan=False)]
+Time = Annotated[float | None, Query(ge=0, le=MOST_SECONDS, allow_inf_nan=False)]
 
 
 class BoxOut(BaseModel):

@@ -19,8 +19,9 @@ from api.errors import RESPONSES
 from api.exports.clips import As, Made, Order, check_orders, make_clips, new_folder
 from api.exports.library import ExportsLibrary
 from api.exports.moments import MOST_MOMENTS, Moment
-from api.exports.results import Format, Paths, export
+from api.exports.results import MEDIA_TYPES, Format, Paths, export
 from api.floods import Places
+from api.times import MOST_SECONDS
 from core.errors import InvalidRequest
 from ingest.clips import ClipStopped, How
 
@@ -30,7 +31,7 @@ _AT_A_TIME, _WAITING = 1, 8
 """Cutting uses all cores: two at once would take twice as long each."""
 _LOOK_EVERY_SECONDS = 0.5
 
-Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(ge=0, le=MOST_SECONDS, allow_inf_nan=False, strict=True)]
 Box = tuple[float, float, float, float]
 
 
@@ -43,7 +44,7 @@ class SegmentIn(BaseModel):
     start_seconds: Seconds = Field(examples=[8.0])
     end_seconds: Seconds = Field(examples=[12.0])
     score: float | None = Field(None, ge=0, le=100, examples=[91.2])
-    confidence: Literal["high", "medium", "low"] | None = None
+    confidence: Literal["high", "medium", "low", "none"] | None = None
     best_seconds: Seconds | None = Field(None, examples=[9.5])
     box_xyxy: Box | None = Field(None, examples=[(0.31, 0.2, 0.62, 0.71)])
     evidence: Literal["frame", "region", "tile", "face", "text"] | None = None
@@ -111,13 +112,28 @@ async def _clip_places(request: Request) -> Places:
 ExportsDep = Annotated[ExportsLibrary, Depends(_exports_library)]
 ClipPlacesDep = Annotated[Places, Depends(_clip_places)]
 
-_FILE: dict[int | str, dict[str, Any]] = {
-    200: {"description": "The file", "content": {"application/octet-stream": {}}}, 429: RESPONSES[429],
+_BYTES: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
+_RESULT: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The file; the header `Content-Disposition` has a name for it",
+        "content": {
+            **{one.partition(";")[0]: _BYTES for one in (*MEDIA_TYPES.values(), "application/zip")},
+            "application/json": {"schema": {"type": "object"}},
+        },
+    }
 }  # fmt: skip
+_CLIP_TYPES = ("video/mp4", "video/x-matroska", "application/zip", "application/octet-stream")
+_CLIP: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The clip, the reel, the zip of clips; or a still, which is its original file",
+        "content": dict.fromkeys(_CLIP_TYPES, _BYTES),
+    },
+    429: RESPONSES[429],
+}
 
 
 @router.post(
-    "/exports/results", response_class=Response, responses=_FILE,
+    "/exports/results", response_class=Response, responses=_RESULT,
     summary="An answer as a file for other programs",
 )  # fmt: skip
 async def results(library: ExportsDep, body: ResultsIn) -> Response:
@@ -136,7 +152,7 @@ async def results(library: ExportsDep, body: ResultsIn) -> Response:
 
 
 @router.post(
-    "/exports/clips", response_class=FileResponse, responses=_FILE, summary="Stretches of media as clips"
+    "/exports/clips", response_class=FileResponse, responses=_CLIP, summary="Stretches of media as clips"
 )
 async def clips(request: Request, library: ExportsDep, places: ClipPlacesDep, body: ClipsIn) -> Response:
     """At most 100 clips of one hour together. A still is its original file; in a reel it is shown for three
@@ -151,7 +167,7 @@ async def clips(request: Request, library: ExportsDep, places: ClipPlacesDep, bo
 
 
 @router.get(
-    "/media/{media_id}/clip", response_class=FileResponse, responses=_FILE, tags=["media"],
+    "/media/{media_id}/clip", response_class=FileResponse, responses=_CLIP,
     summary="A stretch of one media file as a clip",
 )  # fmt: skip
 async def clip(
@@ -159,8 +175,8 @@ async def clip(
     library: ExportsDep,
     places: ClipPlacesDep,
     media_id: str,
-    start_seconds: Annotated[float, Query(ge=0, allow_inf_nan=False)] = 0.0,
-    end_seconds: Annotated[float, Query(ge=0, allow_inf_nan=False)] = 0.0,
+    start_seconds: Annotated[float, Query(ge=0, le=MOST_SECONDS, allow_inf_nan=False)] = 0.0,
+    end_seconds: Annotated[float, Query(ge=0, le=MOST_SECONDS, allow_inf_nan=False)] = 0.0,
     how: Annotated[
         How, Query(description="exact: right to the frame; copy: fast, from a keyframe")
     ] = "exact",

@@ -15,8 +15,10 @@ from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 from starlette.concurrency import run_in_threadpool
 
-from api.deps import LibraryDep
+from api.deps import FramePlacesDep, LibraryDep
+from api.errors import Problem
 from api.ranges import settle_range
+from api.times import MOST_SECONDS
 from core.errors import InvalidRequest, NotFound
 from core.pictures import encode_jpeg
 from core.types import MediaType
@@ -27,25 +29,32 @@ router = APIRouter(prefix="/media", tags=["media"])
 MOST_TAGS = 50
 MOST_METADATA_BYTES = 16 << 10
 DEEPEST_METADATA = 8
+FRAMES_AT_A_TIME, FRAMES_WAITING = 2, 200
+"""One is decoded while the other is made a JPEG; a page of results asks for a hundred at once."""
 
 Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 
 
 class MediaOut(BaseModel):
-    id: str
-    name: str
-    media_type: MediaType | None
-    status: str
-    reason: str | None
-    duration_seconds: float | None
-    width: int | None
-    height: int | None
-    fps: float | None
-    size_bytes: int
-    tags: list[str]
+    id: str = Field(description="of the content", examples=["c5b86969193af6862082b85ed679cb60"])
+    name: str = Field(description="file name", examples=["holiday.mp4"])
+    media_type: MediaType | None = Field(description="null: not known yet")
+    status: str = Field(
+        description="`indexed` and `partial` can be found; `pending`, `indexing`, `failed`, `skipped`, "
+        "`refused`, `quarantined`", examples=["indexed"],
+    )
+    reason: str | None = Field(description="why it cannot be found, or only in part")
+    duration_seconds: float | None = Field(description="null: a still", examples=[75.25])
+    width: int | None = Field(description="pixels, as displayed", examples=[1920])
+    height: int | None = Field(examples=[1080])
+    fps: float | None = Field(description="frames a second, on average", examples=[29.97])
+    size_bytes: int = Field(examples=[48_211_904])
+    tags: list[str] = Field(examples=[["holiday"]])
     metadata: dict[str, Any] = Field(description="whatever people have noted down about it")
-    created_at: datetime
-    points: dict[str, int]
+    created_at: datetime = Field(description="when it came into the library")
+    points: dict[str, int] = Field(
+        description="what is stored of it, by kind", examples=[{"frame": 61, "region": 402, "tile": 549}]
+    )
 
 
 _SHOWN = tuple(name for name in MediaOut.model_fields if name != "points")
@@ -132,7 +141,14 @@ async def remove(library: LibraryDep, media_id: str) -> None:
     await run_in_threadpool(library.remove_media, media_id, True)
 
 
-@router.get("/{media_id}/file", response_class=FileResponse, summary="The original file, with Range")
+@router.get(
+    "/{media_id}/file", response_class=FileResponse, summary="The original file, with Range",
+    responses={
+        200: {"description": "All of it"},
+        206: {"description": "The part that the header `Range` asks for; several parts as multipart"},
+        416: {"model": Problem, "description": "No byte of the file is in the range"},
+    },
+)  # fmt: skip
 @router.head("/{media_id}/file", include_in_schema=False)
 async def file(request: Request, library: LibraryDep, media_id: str) -> FileResponse:
     def find() -> tuple[Path, os.stat_result]:
@@ -156,8 +172,11 @@ async def file(request: Request, library: LibraryDep, media_id: str) -> FileResp
 )
 async def frame(
     library: LibraryDep,
+    places: FramePlacesDep,
     media_id: str,
-    at_seconds: Annotated[float, Query(ge=0, allow_inf_nan=False)] = 0.0,
+    at_seconds: Annotated[
+        float, Query(ge=0, le=MOST_SECONDS, allow_inf_nan=False, description="0 for a still", examples=[12.5])
+    ] = 0.0,
     max_side_px: Annotated[int | None, Query(ge=16, le=8192)] = None,
 ) -> Response:
     def run() -> bytes:
@@ -165,7 +184,7 @@ async def frame(
 
     # A media id names a content: what is at a time in it never changes.
     headers = {"Cache-Control": "private, max-age=3600"}
-    return Response(await run_in_threadpool(run), media_type="image/jpeg", headers=headers)
+    return Response(await places.run(run), media_type="image/jpeg", headers=headers)
 
 
 def show_media(row: MediaRow) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from api.deps import LibraryDep, PlacesDep, SettingsDep
 from api.filters import FiltersDep
 from api.routes.search import SegmentOut
+from api.times import MOST_SECONDS
 from core.boxes import parse_box
 from core.errors import InvalidRequest
 from core.pictures import read_picture
@@ -86,7 +87,7 @@ async def add(
     media_id: Annotated[
         str | None, Form(description="a moment of the library; its picture is kept with the question")
     ] = None,
-    at_seconds: Annotated[float, Form(ge=0, allow_inf_nan=False)] = 0.0,
+    at_seconds: Annotated[float, Form(ge=0, le=MOST_SECONDS, allow_inf_nan=False)] = 0.0,
     box: Annotated[
         str | None, Form(description="x1,y1,x2,y2 in shares of the picture", examples=["0.1,0.2,0.4,0.9"])
     ] = None,

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Sequence
+from typing import IO, Annotated, Any, Literal
 
-from fastapi import APIRouter, File, Form, HTTPException, UploadFile
+from fastapi import APIRouter, File, Form, HTTPException, Response, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.deps import LibraryDep, PlacesDep, SettingsDep
+from api.deps import FetchingDep, LibraryDep, PlacesDep, SettingsDep
 from api.errors import Problem
+from api.filters import FiltersDep
+from api.times import MOST_SECONDS
+from core.answer import Answer
 from core.boxes import parse_box
 from core.errors import InvalidRequest
 from core.pictures import read_picture
 from core.settings import ServerSettings
 from core.types import Image, MediaType
-from search.query import MOST_EXAMPLES, Example, Filters, Mode, Query, Reference, Sort
+from search.query import MOST_EXAMPLES, Example, Mode, Query, Reference, Sort
 
 router = APIRouter(tags=["search"])
 
@@ -46,7 +50,7 @@ class SegmentOut(BaseModel):
     start_seconds: float = Field(examples=[8.0])
     end_seconds: float = Field(examples=[12.0])
     score: float = Field(ge=0, le=100, examples=[91.2])
-    confidence: Literal["high", "medium", "low"]
+    confidence: Literal["high", "medium", "low", "none"]
     best_seconds: float = Field(description="the sampled time that matched best", examples=[9.5])
     box_xyxy: Box | None = Field(
         description="what matched, in shares of the frame; null: the whole frame",
@@ -65,7 +69,7 @@ class GroupOut(BaseModel):
     media: str = Field(description="file name", examples=["reel_a.mp4"])
     media_type: MediaType
     score: float = Field(ge=0, le=100, description="of its best segment", examples=[91.2])
-    confidence: Literal["high", "medium", "low"]
+    confidence: Literal["high", "medium", "low", "none"]
     segment_count: int = Field(ge=1, examples=[3])
 
 
@@ -101,7 +105,8 @@ class MomentIn(BaseModel):
 
     media_id: str
     at_seconds: float = Field(
-        0.0, ge=0, allow_inf_nan=False, description="`best_seconds` of a segment; 0 for a still",
+        0.0, ge=0, le=MOST_SECONDS, allow_inf_nan=False,
+        description="`best_seconds` of a segment; 0 for a still",
         examples=[9.5],
     )
     box_xyxy: Box | None = Field(
@@ -124,9 +129,23 @@ async def search(
     library: LibraryDep,
     settings: SettingsDep,
     places: PlacesDep,
+    fetching: FetchingDep,
+    filters: FiltersDep,
     image: Annotated[
         list[UploadFile] | None,
         File(description="JPEG, PNG, WebP, AVIF, HEIC or GIF (first frame); repeat it for more of the same"),
+    ] = None,
+    image_url: Annotated[
+        list[str] | None,
+        Form(
+            description="where a picture lies on the Internet, http or https; repeat it for more of the "
+            "same. Off unless the server's owner has set `server.fetch_pictures`",
+            examples=[["https://pictures.example/cup.jpg"]],
+        ),
+    ] = None,
+    picture_id: Annotated[
+        list[str] | None,
+        Form(description="a picture that POST /v1/pictures has kept; repeat it for more of the same"),
     ] = None,
     words: Annotated[
         str | None, Form(description="alone, or beside pictures; needs models that know words")
@@ -139,19 +158,16 @@ async def search(
     ] = None,
     media_id: Annotated[str | None, Form(description="search by a moment of the library instead")] = None,
     at_seconds: Annotated[
-        float, Form(ge=0, allow_inf_nan=False, description="that moment; 0 for a still")
+        float, Form(ge=0, le=MOST_SECONDS, allow_inf_nan=False, description="that moment; 0 for a still")
     ] = 0.0,
     box: Annotated[
         str | None, Form(description="x1,y1,x2,y2 in shares of the picture", examples=["0.1,0.2,0.4,0.9"])
     ] = None,
+    person: Annotated[
+        str | None,
+        Form(max_length=200, description="name or id of somebody of `/v1/people`; searches faces"),
+    ] = None,
     mode: Annotated[Mode | None, Form(description="default: object with a box, scene without")] = None,
-    only: Annotated[MediaType | None, Form(description="stills (`image`) or videos (`video`) alone")] = None,
-    in_media: Annotated[list[str] | None, Form(description="search only in these media ids")] = None,
-    label: Annotated[list[str] | None, Form(description="only regions with these detector labels")] = None,
-    min_confidence: Annotated[Literal["low", "medium", "high"], Form()] = "low",
-    limit: Annotated[
-        int, Form(ge=1, le=1000, description="segments a page; media files a page with `group_by=media`")
-    ] = 50,
     refine: Annotated[
         bool, Form(description="exact starts and ends: decodes around the best moments, which takes longer")
     ] = False,
@@ -161,40 +177,51 @@ async def search(
     group_by: Annotated[
         Literal["media"] | None, Form(description="keep the segments of a media file together")
     ] = None,
-) -> dict[str, Any]:
-    """Give `image`, or `media_id` with `at_seconds`, or `words`.
+) -> Response:
+    """Give `image`, `image_url` or `picture_id`, or `media_id` with `at_seconds`, or `words`, or
+    `person`.
 
     No segments is an answer, too: nothing matches. `box` goes with one picture. With `unlike`, whatever is
     nearer to one of those pictures is left out. What does not fit on one page is at `next_page_token`.
     """
-    filters = Filters(only, tuple(in_media or ()), tuple(label or ()), min_confidence, limit)
     box_xyxy = None if box is None else parse_box(box)
-    if box_xyxy is not None and len(image or ()) + (media_id is not None) != 1:
-        raise InvalidRequest("box goes with one picture: one image, or one media_id.")
-    if image and media_id is not None:
+    shown = len(image or ()) + len(image_url or ()) + len(picture_id or ())
+    if box_xyxy is not None and shown + (media_id is not None) != 1:
+        raise InvalidRequest("box goes with one picture: one image, image_url, picture_id or media_id.")
+    if shown and media_id is not None:
         raise InvalidRequest("Give either image or media_id, not both.")
+    if person is not None and (shown or media_id is not None or words or mode not in (None, "face")):
+        raise InvalidRequest("person goes without image, media_id and words; its mode is face.")
+    if shown + len(unlike or ()) > MOST_EXAMPLES:
+        raise InvalidRequest(f"At most {MOST_EXAMPLES} pictures in one query.")
 
-    def run() -> dict[str, Any]:
-        examples = [Example(_read_upload(one, settings), None, box_xyxy) for one in image or ()]
+    def run(files: Sequence[IO[bytes]]) -> Response:
+        examples = [Example(_read_picture(one, settings), None, box_xyxy) for one in files]
+        examples += [Example(library.pictures.read(one), None, box_xyxy) for one in picture_id or ()]
         if media_id is not None:
             examples.append(Example(None, Reference(media_id, at_seconds), box_xyxy))
-        negatives = tuple(Example(_read_upload(one, settings)) for one in unlike or ())
+        if person is not None:
+            examples += library.people.examples(person)
+        negatives = tuple(Example(_read_picture(one.file, settings)) for one in unlike or ())
         query = Query(
-            tuple(examples), words, words_weight, negatives, mode, filters, refine, sort, group_by == "media"
-        )
-        return library.search(query).to_json()
+            tuple(examples), words, words_weight, negatives, mode if person is None else "face", filters,
+            refine, sort, group_by == "media",
+        )  # fmt: skip
+        return _written(library.search(query))
 
-    return await places.run(run)
+    async with fetching.files(image_url or ()) as fetched:
+        files = *(one.file for one in image or ()), *fetched
+        return await places.run(lambda: run(files))
 
 
 @router.get(
     "/search/pages/{token}", response_model=AnswerOut, responses=FORGOTTEN,
     summary="The next page of an answer",
 )  # fmt: skip
-async def page(library: LibraryDep, places: PlacesDep, token: str) -> dict[str, Any]:
+async def page(library: LibraryDep, places: PlacesDep, token: str) -> Response:
     """`token` is `next_page_token` of the page before. Pages are those of the library as it was when the
     question was asked: nothing comes twice or is left out because media have been added since."""
-    return await places.run(lambda: library.page(token).to_json())
+    return await places.run(lambda: _written(library.page(token)))
 
 
 @router.post(
@@ -203,7 +230,7 @@ async def page(library: LibraryDep, places: PlacesDep, token: str) -> dict[str, 
 )  # fmt: skip
 async def feedback(
     library: LibraryDep, places: PlacesDep, query_id: str, given: FeedbackIn
-) -> dict[str, Any]:
+) -> Response:
     """A new answer, with a `query_id` of its own: to give more feedback, give it to that one.
 
     What is like `more` is looked for, too; whatever is nearer to one of `less` is left out. Filters, order
@@ -215,17 +242,24 @@ async def feedback(
             f"more and less hold {total} moments together; they may hold 1 to {MOST_EXAMPLES}."
         )
     more, less = ([_example(one) for one in moments] for moments in (given.more, given.less))
-    return await places.run(lambda: library.search_again(query_id, more, less).to_json())
+    return await places.run(lambda: _written(library.search_again(query_id, more, less)))
+
+
+def _written(answer: Answer) -> Response:
+    """Made here, on the thread of the search: FastAPI would do it on the event loop, where a long answer
+    holds up everybody, and in ten times the time."""
+    content = AnswerOut.model_validate(answer, from_attributes=True).model_dump_json()
+    return Response(content, media_type="application/json")
 
 
 def _example(moment: MomentIn) -> Example:
     return Example(None, Reference(moment.media_id, moment.at_seconds), moment.box_xyxy)
 
 
-def _read_upload(image: UploadFile, settings: ServerSettings) -> Image:
+def _read_picture(file: IO[bytes], settings: ServerSettings) -> Image:
     """The picture, read only now: large ones have lain on disk while others were being answered."""
     limit = settings.max_upload_mb * 2**20
-    data = image.file.read(limit + 1)
+    data = file.read(limit + 1)
     if len(data) > limit:
         raise HTTPException(
             413,

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
-from api.deps import LibraryDep
+from api.deps import KeyringDep, LibraryDep
 from api.errors import RESPONSES, Problem
 from api.library import Library
 from api.routes.jobs import JobOut, show_jobs
@@ -37,6 +37,13 @@ _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True, "description": "The bytes of the file, as they are",
         "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}  # fmt: skip
+
+_PIECE: dict[str, Any] = {
+    "requestBody": {
+        **_BODY["requestBody"], "required": False,
+        "description": "The bytes from `offset` on, as many as you like; none at all does nothing",
     }
 }  # fmt: skip
 
@@ -104,9 +111,13 @@ async def upload(
 
 
 @router.post("/media/register", status_code=202, response_model=AddedOut, summary="Add a file on the server")
-async def register(library: LibraryDep, body: RegisterIn) -> dict[str, Any]:
+async def register(
+    request: Request, library: LibraryDep, ring: KeyringDep, body: RegisterIn
+) -> dict[str, Any]:
     """The file stays where it is, and must stay there to be shown. A job indexes it."""
-    return await run_in_threadpool(lambda: _show_added(library, library.register(body.path)))
+    # ``momentseek ingest`` on this machine: its user could open any of these files without us.
+    anywhere = ring.is_owner(request)
+    return await run_in_threadpool(lambda: _show_added(library, library.register(body.path, anywhere)))
 
 
 @router.post(
@@ -133,8 +144,8 @@ async def look(library: LibraryDep, upload_id: str, response: Response) -> dict[
 
 
 @router.patch(
-    "/uploads/{upload_id}", response_model=UploadOut, responses={**_REFUSED, **CONFLICT}, openapi_extra=_BODY,
-    summary="The next piece of an upload",
+    "/uploads/{upload_id}", response_model=UploadOut, responses={**_REFUSED, **CONFLICT},
+    openapi_extra=_PIECE, summary="The next piece of an upload",
 )  # fmt: skip
 async def go_on(
     request: Request,
@@ -201,7 +212,11 @@ def _refusals() -> Iterator[None]:
 
 
 def _add(library: Library, upload: Upload) -> dict[str, Any]:
-    return _show_added(library, library.take_upload(upload.path, upload.name))
+    try:
+        return _show_added(library, library.take_upload(upload.path, upload.name))
+    except MediaError as error:
+        # It was looked at under the name that it has on the way.
+        raise type(error)(str(error).replace(upload.path.name, upload.name)) from None
 
 
 def _show_added(library: Library, added: Added) -> dict[str, Any]:

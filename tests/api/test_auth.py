@@ -16,7 +16,6 @@ import pytest
 from fastapi.testclient import TestClient
 
 import api.auth
-import api.fetch_picture
 import api.guard
 import api.redact
 import index.keys
@@ -73,15 +72,19 @@ OPEN = {("GET", "/v1/health/live"), *((method, "/v1/session") for method in ("GE
 """Routes for everybody, and below those that only read although they are no GET: there should be few."""
 READING = {
     ("POST", "/v1/search"), ("POST", "/v1/search/{query_id}/feedback"),
-    ("POST", "/v1/exports/results"), ("POST", "/v1/exports/clips"),
+    ("POST", "/v1/exports/results"), ("POST", "/v1/exports/clips"), ("POST", "/v1/pictures"),
 }  # fmt: skip
 
 
 def test_every_route_says_what_it_needs(door: Door) -> None:
     """A new route without a row in api/auth.py ends here, and a row whose route is gone."""
     document = door().get("/openapi.json").json()
-    routes = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
-    rows = {row for row in NEEDED if row[1].startswith("/v1")}
+    # Those of the dialect are in three places, and not all in the document: test_twelvelabs.py.
+    routes = {
+        (method.upper(), path) for path, methods in document["paths"].items() for method in methods
+        if not path.startswith("/v1.3/")
+    }  # fmt: skip
+    rows = {row for row in NEEDED if row[1].startswith("/v1/")}
     assert routes - rows == set(), "add rows for these to NEEDED in api/auth.py"
     assert rows - routes == set(), "these are no routes any more"
     assert {row for row in rows if NEEDED[row] == "nothing"} == OPEN
@@ -111,7 +114,7 @@ def test_what_is_not_in_the_table_is_for_admins(door: Door, keys: Keys) -> None:
 @pytest.mark.parametrize(("method", "path", "needed"), [
     ("GET", "/v1/media", "read"), ("HEAD", "/v1/media/ab/file", "read"), ("GET", "/docs", "nothing"),
     ("GET", "/static-offline-docs/a/b.js", "nothing"), ("DELETE", "/v1/media/ab", "admin"),
-    ("GET", "/", None),
+    ("GET", "/", "nothing"), ("POST", "/", None), ("GET", "//", None),
     ("GET", "/v1/health/live/", None), ("GET", "/v1//health/live", None), ("GET", "/V1/health/live", None),
     ("GET", "/v1/health/live\n", None), ("POST", "/v1/health/live", None), ("OPTIONS", "/v1/media", None),
     ("GET", "/docs/../v1/media", None), ("GET", "/v1/media/a/b/frame", None),
@@ -415,7 +418,7 @@ def test_a_log_line_is_one_line() -> None:
 # Examples in the text
 
 
-@pytest.mark.parametrize("module", [api.auth, api.fetch_picture, api.guard, api.redact, index.keys])
+@pytest.mark.parametrize("module", [api.auth, api.guard, api.redact, index.keys])
 def test_examples(module: ModuleType) -> None:
     done = doctest.testmod(module)
     assert done.attempted and not done.failed

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from anyio import to_thread
 from fastapi import FastAPI
@@ -19,10 +20,13 @@ from api.app import create_app
 from api.deps import PlacesDep
 from api.floods import Places
 from api.keyring import Keyring
+from api.routes.media import FRAMES_AT_A_TIME, FRAMES_WAITING
 from core.errors import StoreError
 from core.settings import ServerSettings, load
+from core.types import Image
 from index.keys import Keys
 from momentseek.engine import Engine, catalogue_path
+from tests.support.library import Library, copies
 
 
 class Work:
@@ -155,6 +159,49 @@ class Light(Engine):
 
     def facts(self) -> dict[str, Any]:
         return {"videos": self.catalogue.facts().videos}
+
+
+class Slow(Engine):
+    """An engine that looks at frames until it is told to end."""
+
+    work: Work
+
+    def frame(self, media_id: str, at_seconds: float, max_side_px: int | None = None) -> Image:
+        self.work()
+        return np.zeros((8, 8, 3), np.uint8)
+
+
+def test_frames_have_places_of_their_own(data_dir: Path) -> None:
+    """As many as a page of results asks for wait in turn, and nobody else waits for them."""
+
+    async def scenario(app: FastAPI) -> None:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=60) as client:
+            address, many = "/v1/media/any/frame", FRAMES_AT_A_TIME + FRAMES_WAITING
+            tasks = [asyncio.create_task(client.get(address)) for _ in range(many)]
+            try:
+                await until(lambda: work.running == FRAMES_AT_A_TIME)
+                assert (await client.get(address)).status_code == 429
+                assert (await client.get("/v1/media")).json()["data"] == []
+                assert (await client.get("/v1/media/any")).status_code == 404
+                assert work.most == FRAMES_AT_A_TIME
+            finally:
+                work.end()
+                assert {reply.status_code for reply in await asyncio.gather(*tasks)} == {200}
+
+    settings = load(None, {"data_dir": data_dir})
+    with Slow(settings) as engine, Keys.open(catalogue_path(settings)) as keys:
+        work = engine.work = Work()
+        app = create_app(engine, ServerSettings(), "1", ["localhost"], Keyring(keys, "token", True))
+        asyncio.run(scenario(app))
+
+
+def test_a_new_file_does_not_wait_for_frames(own_library: Library, tmp_path: Path) -> None:
+    [cup] = copies(own_library.media, tmp_path, ["cup.webp"])
+    cup.write_bytes(cup.read_bytes() + b"other content")
+    with Engine(own_library.settings()) as engine, engine._decoding:
+        added = engine.take_upload(cup, "another.webp")
+        assert (added.known, added.media.status) == (False, "pending")
 
 
 def test_health_never_waits(data_dir: Path) -> None:
