@@ -21,11 +21,13 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip -qq
 PINS := pyproject.toml constraints.txt
 ARGS ?=
+# Tests at a time; each waits for its servers as often as it works.
+WORKERS = $(shell $(BIN)/python -c 'import os; print(min(os.cpu_count() or 1, 7) + 1)')
 
 help:
 	@echo "make demo   build a small library, ask it four questions, compare with the truth"
 	@echo "make serve  the server on http://127.0.0.1:8765 (ARGS='--port 9000' for more)"
-	@echo "make test   all tests (ARGS='-k time' for some)"
+	@echo "make test   all tests (ARGS='-k time' for some, WORKERS=0 for one after another)"
 	@echo "make lint   ruff, mypy --strict, the import directions"
 	@echo "make bench  speed of this machine, part by part"
 	@echo "make clean  remove .venv and caches; libraries and indexes stay"
@@ -37,7 +39,7 @@ serve: .venv/.demo-stamp
 	@$(BIN)/momentseek serve $(ARGS)
 
 test: .venv/.test-stamp .venv/.npm-stamp .venv/.sdk-stamp
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 lint: .venv/.test-stamp
 	$(BIN)/ruff check .

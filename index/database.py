@@ -7,19 +7,17 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util.exc import CommandError
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.orm import Session
 
 from core.errors import SettingsError, StoreError
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 _BUSY_SECONDS = 30
 _MIGRATIONS = Path(__file__).with_name("migrations")
@@ -74,37 +72,51 @@ class Database:
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
     """Bring the tables to ``revision``. Whoever comes second waits and finds the work done."""
-    scripts = ScriptDirectory(str(_MIGRATIONS))
     with engine.connect() as connection:
-        if _revision(connection, scripts, engine.url) == scripts.get_current_head() and revision == "head":
+        if _revision(connection, engine.url) == _newest() and revision == "head":
             return
+    from alembic import command
+
     with engine.execution_options(writes=True).begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
-        _revision(connection, scripts, engine.url)
+        _revision(connection, engine.url)
         command.upgrade(_alembic(connection), revision)
 
 
 def downgrade(engine: Engine, revision: str) -> None:
+    from alembic import command
+
     with engine.execution_options(writes=True).begin() as connection:
         command.downgrade(_alembic(connection), revision)
 
 
-def _revision(connection: Connection, scripts: ScriptDirectory, url: URL) -> str | None:
-    """What the database is at. Raises StoreError when this version does not know it."""
-    revision = MigrationContext.configure(connection).get_current_revision()
-    try:
-        scripts.get_revision(revision or "base")
-    except CommandError:
+def _revision(connection: Connection, url: URL) -> str | None:
+    """What the database is at; read without alembic, which takes as long to import as all else here and is
+    seldom needed. Raises StoreError when this version does not know it."""
+    revision = None
+    if inspect(connection).has_table("alembic_version"):
+        revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    if revision is not None and revision not in _known():
         raise StoreError(
             f"The catalogue {_shown(url)} was written by a newer momentseek: its tables are at {revision}, "
-            f"this version knows up to {scripts.get_current_head()}. Update momentseek, or use another "
-            "--data-dir."
-        ) from None
+            f"this version knows up to {_newest()}. Update momentseek, or use another --data-dir."
+        )
     return revision
 
 
+def _known() -> list[str]:
+    """Revisions, the oldest first: they are numbered, and files are named by them."""
+    return sorted(path.name.partition("_")[0] for path in (_MIGRATIONS / "versions").glob("[0-9]*_*.py"))
+
+
+def _newest() -> str:
+    return _known()[-1]
+
+
 def _alembic(connection: Connection) -> Config:
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection

@@ -133,14 +133,14 @@ def eta_seconds(row: JobRow, now: datetime) -> float | None:
 
 async def _events(library: Library, is_stopping: Callable[[], bool]) -> AsyncIterator[str]:
     said: dict[str, str] = {}
-    since: datetime | None = None
+    opened, since = datetime.now(UTC), None
     silent_seconds = 0.0
     yield "retry: 2000\n\n"
     while not is_stopping():
         began = datetime.now(UTC)
         jobs = await run_in_threadpool(_look, library, since)
         # Some of the last look's are seen again: another process's clock, or a write of the same moment.
-        since = began - timedelta(seconds=5)
+        since = max(opened, began - timedelta(seconds=5))
         news = [(str(job["id"]), _event(job)) for job in jobs]
         for job_id, event in news:
             if said.get(job_id) != event:

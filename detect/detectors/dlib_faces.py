@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,22 @@ class DlibFaceDetector:
     landmarks = "dlib5"
 
     def __init__(self, max_side_px: int = 960, upsample: int = 0):
+        self._file = fetch(LANDMARKS["dlib5"].weights, Path())
+        self._max_side_px, self._upsample = max_side_px, upsample
+
+    # Read when the first picture comes: many a process only wants to know what this would find.
+
+    @cached_property
+    def _detector(self) -> Any:
         import dlib
 
-        self._detector: Any = dlib.get_frontal_face_detector()
-        file = fetch(LANDMARKS["dlib5"].weights, Path())
-        self._landmarks: Any = dlib.shape_predictor(str(file))
-        self._max_side_px, self._upsample = max_side_px, upsample
+        return dlib.get_frontal_face_detector()
+
+    @cached_property
+    def _landmarks(self) -> Any:
+        import dlib
+
+        return dlib.shape_predictor(str(self._file))
 
     @property
     def fingerprint(self) -> dict[str, str]:

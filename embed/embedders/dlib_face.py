@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,16 @@ class DlibFaceEmbedder:
     0.82 and the published threshold, a distance of 0.6, is about 0.91; search knows this from the table."""
 
     def __init__(self) -> None:
+        self.model = FACE_EMBEDDERS["dlib"]
+        self._file = fetch(self.model.weights, Path())
+        self._hash = str(self.model.weights.sha256)
+
+    @cached_property
+    def _network(self) -> Any:
+        """Read when the first face comes."""
         import dlib
 
-        self.model = FACE_EMBEDDERS["dlib"]
-        path = fetch(self.model.weights, Path())
-        self._hash = str(self.model.weights.sha256)
-        self._network: Any = dlib.face_recognition_model_v1(str(path))
+        return dlib.face_recognition_model_v1(str(self._file))
 
     @property
     def dimension(self) -> int:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-StartPython = Callable[..., "subprocess.Popen[str]"]
+from tests.support.processes import REPOSITORY, StartPython
 
 
 @pytest.fixture
@@ -19,7 +17,7 @@ def start_python() -> Iterator[StartPython]:
     started: list[subprocess.Popen[str]] = []
 
     def start(code: str, *arguments: object) -> subprocess.Popen[str]:
-        code = f"import sys; sys.path.insert(0, 'tests/index')\n{code}"
+        code = f"import sys; sys.path.insert(0, '.')\n{code}"
         process = subprocess.Popen(
             [sys.executable, "-c", code, *map(str, arguments)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY,

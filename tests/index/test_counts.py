@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from invented import DIMENSIONS, make_points
 
 from core.errors import StoreDamaged
 from index.catalogue import Catalogue, IndexedFacts
 from index.counts import check_counts, require_counts
 from index.store import Where
 from index.stores.edge import EdgeStore
+from tests.support.points import DIMENSIONS, make_points
 
 FACTS = IndexedFacts("video", "mp4", "h264", 640, 360, 90.0)
 

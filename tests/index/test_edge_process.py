@@ -18,17 +18,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import REPOSITORY, StartPython
-from invented import DIMENSIONS, make_points
 
 from core.errors import DiskFull, StoreBusy, StoreDamaged, StoreError, StoreLost
 from index.store import Where
 from index.stores import edge_wire as wire
 from index.stores.edge import EdgeStore
+from tests.support.points import DIMENSIONS, make_points
+from tests.support.processes import REPOSITORY, StartPython
 
 CLIENT = """
 from pathlib import Path
-from invented import DIMENSIONS, make_points
+from tests.support.points import DIMENSIONS, make_points
 from index.store import Where
 from index.stores.edge import EdgeStore
 store = EdgeStore(Path(sys.argv[1]), "g1", DIMENSIONS, min_free_disk_mb=0, linger_seconds=0.1)

@@ -2,11 +2,10 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from invented import make_points
-
 from core.record import Points
 from index.stores.edge_rows import Rows
 from index.stores.schema import payloads
+from tests.support.points import make_points
 
 
 def numbers(points: Points) -> list[int]:

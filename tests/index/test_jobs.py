@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import StartPython
 
 from core.errors import NotFound
 from index.catalogue import Catalogue, ingest_job_id
+from tests.support.processes import StartPython
 
 
 @pytest.fixture

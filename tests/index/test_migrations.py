@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from conftest import StartPython
 from sqlalchemy import create_engine, inspect, text
 
 from core.errors import SettingsError, StoreError
 from index.catalogue import Catalogue
 from index.database import downgrade, upgrade
 from index.tables import Base
+from tests.support.processes import StartPython
 
 TABLES = {
     "media", "media_files", "jobs", "generations", "api_keys",

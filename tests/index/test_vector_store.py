@@ -7,12 +7,12 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
-from invented import DIMENSIONS, make_points
 
 from core.record import Points
 from core.types import KINDS
 from index.store import VectorStore, Where
 from index.stores.edge import EdgeStore
+from tests.support.points import DIMENSIONS, make_points
 
 STORES = ["edge"]
 

@@ -297,6 +297,9 @@ def cutting(server: Server, after_bytes: list[int]) -> Iterator[str]:
         for one in (source, sink):
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
+        if left == 0:
+            # Whoever is in the middle of sending learns it only from a connection that is gone.
+            source.close()
 
     def accept() -> None:
         while True:

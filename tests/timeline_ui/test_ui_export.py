@@ -120,6 +120,7 @@ def test_an_export_can_be_cancelled(browser: Browser, server: Server) -> None:
         assert ended.value.url.endswith("/exports/clips")
         expect(page.locator(".told")).to_contain_text("The export was cancelled.")
         expect(page.get_by_role("button", name="Export", exact=True)).to_be_focused()
+        held[0].abort()
 
 
 def test_what_goes_wrong_is_told_with_a_way_to_try_again(browser: Browser, server: Server) -> None:

@@ -192,6 +192,8 @@ def test_an_upload_can_be_cancelled(shelf_page: Page, shelf: Server, tmp_path: P
     expect(shelf_page.locator("ms-upload li.cancelled")).to_contain_text("Cancelled")
     upload = gone.value.url.rpartition("/")[2]
     assert httpx.get(f"{shelf.url}/v1/uploads/{upload}", trust_env=False).status_code == 404
+    for route in held:
+        route.abort()
 
 
 def test_a_file_on_the_server_is_added_by_its_path(shelf_page: Page, shelf: Server, films: Path) -> None:
