@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from core.errors import SettingsError
@@ -102,6 +102,50 @@ class IndexSettings(_Section):
     null_sample: int = Field(2000, ge=50, le=50_000, description="points sampled to learn what chance is")
 
 
+class StoreSettings(_Section):
+    """A Qdrant server in place of the embedded store. What is marked with * counts when a collection is made
+    and cannot be changed afterwards, or only by indexing anew."""
+
+    url: str | None = Field(
+        None, description="http(s)://HOST:6333 of a Qdrant server; unset: the embedded store in data_dir")
+    api_key: SecretStr | None = Field(None, description="better in MOMENTSEEK_STORE__API_KEY, or in a file")
+    api_key_file: Path | None = Field(None, description="file with the key, as secrets are mounted")
+    prefer_grpc: bool = Field(False, description="gRPC for what it can do: large answers take less time")
+    grpc_port: int = Field(6334, ge=1, le=65535)
+    timeout_seconds: int = Field(30, ge=1, le=3600, description="for one request")
+    attempts: int = Field(5, ge=1, le=20, description="times a request is tried that may be repeated")
+    batch_points: int = Field(500, ge=1, le=10_000, description="points of one write; 32 MB at most")
+    collection_prefix: str = Field(
+        "momentseek", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$",
+        description="collections are called this and the generation; one for every library on a server")
+    shard_number: int | None = Field(None, ge=1, le=1000, description="*; unset: one for every node")
+    replication_factor: int = Field(1, ge=1, le=20, description="copies of every shard")
+    write_consistency_factor: int = Field(1, ge=1, le=20, description="copies that must confirm a write")
+    quantization: Literal["none", "scalar", "turbo"] = Field(
+        "scalar", description="the copy in memory: scalar is one byte a number, turbo as turbo_bits says")
+    turbo_bits: Literal["1", "1.5", "2", "4", "8"] = Field("4", description="for quantization: turbo")
+    oversampling: float = Field(
+        2.0, ge=1, le=20, description="so many times the hits are found in the copy, then scored exactly")
+    on_disk: bool = Field(True, description="float16 vectors on disk; off: in memory, too")
+    payload_on_disk: bool = Field(True, description="off: in memory, too")
+    hnsw_on_disk: bool = Field(False, description="for libraries that outgrow the memory; slower")
+    hnsw_m: int = Field(16, ge=4, le=128, description="* links of a point: more find more, take more memory")
+    hnsw_ef_construct: int = Field(128, ge=16, le=2048, description="* care when the graph is made")
+    hnsw_ef: int = Field(256, ge=16, le=10_000, description="care when it is searched")
+    media_is_tenant: bool = Field(
+        True, description="* what belongs to one media file lies together: searches within one are quicker")
+    indexing_threshold_kb: int = Field(
+        10_000, ge=1, description="from so many kB of vectors on a segment gets a graph")
+    exact: bool = Field(False, description="compare with every vector, no graph: for measuring recall")
+
+    @field_validator("url")
+    @classmethod
+    def _is_an_address(cls, url: str | None) -> str | None:
+        if url is not None and url.partition("://")[0] not in ("http", "https", "file"):
+            raise ValueError("write it like http://qdrant.example:6333")
+        return url
+
+
 Thresholds = tuple[float, float, float]
 """Where low, medium and high confidence begin, in robust deviations above chance."""
 
@@ -178,6 +222,7 @@ class Settings(BaseSettings):
     detector: DetectorSettings = DetectorSettings()
     faces: FaceSettings = FaceSettings()
     index: IndexSettings = IndexSettings()
+    store: StoreSettings = StoreSettings()
     search: SearchSettings = SearchSettings()
     server: ServerSettings = ServerSettings()
 

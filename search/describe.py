@@ -108,7 +108,7 @@ def describe_face(
     faces = detector.detect(image)
     if not len(faces):
         where = "in the box" if box_xyxy is not None else "in the picture"
-        raise InvalidRequest(f"No face was found {where}; search without --face to look for the whole of it.")
+        raise InvalidRequest(f"No face was found {where}; search for the whole of it instead of a face.")
     foremost = (np.sqrt(area(faces.box_xyxy)) * faces.score).argmax()
     return embedder.describe(image, faces[np.array([foremost])])
 

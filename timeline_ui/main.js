@@ -3,6 +3,7 @@
 import './elements/app.js';
 import './elements/ask.js';
 import './elements/key.js';
+import './elements/keys.js';
 import './elements/library.js';
 import './elements/people.js';
 import './elements/results.js';

@@ -9,6 +9,24 @@ export const texts = {
     skip: 'Skip to the results',
     retry: 'Try again', close: 'Close', cancel: 'Cancel',
   },
+  keys: {
+    title: 'Keys', open: 'Keys (?)',
+    groups: /** @type {[string, [string, string][]][]} */ ([
+      ['Everywhere', [['?', 'this list'], ['Esc', 'stop a search, close what is open']]],
+      ['Box on a picture', [
+        ['Enter', 'make a box, search in it'], ['← → ↑ ↓', 'move it'], ['Shift ← →', 'change its size'],
+        ['Delete', 'remove it'],
+      ]],
+      ['Results', [
+        ['← → ↑ ↓', 'go from one to the next'], ['Enter', 'open it'], ['Space', 'play it here'], ['m', 'mark it'],
+      ]],
+      ['Viewer', [
+        ['Space', 'play, pause'], [', .', 'a frame back, a frame on'], ['← →', 'five seconds'],
+        ['p n', 'previous match, next match'], ['i o', 'begin a clip, end it'], ['b', 'things and faces of this frame'],
+        ['d', 'draw a box'], ['+ - 0', 'timeline closer, farther, all of it'], ['m f', 'sound, full screen'],
+      ]],
+    ]),
+  },
   confidence: { high: 'high', medium: 'medium', low: 'low', none: 'below the line' },
   errors: {
     offline: 'The server does not answer. Is momentseek still running?',

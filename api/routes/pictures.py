@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, File, HTTPException, UploadFile
+from fastapi import APIRouter, File, UploadFile
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from api.deps import LibraryDep, PlacesDep, SettingsDep
+from api.sent import sent_bytes
 from ingest.pictures import LONGEST_SIDE_PX, MOST_PICTURES
 
 router = APIRouter(prefix="/pictures", tags=["search"])
@@ -38,17 +39,7 @@ async def keep(
         UploadFile, File(description="JPEG, PNG, WebP, AVIF, HEIC or GIF (first frame)")
     ],
 ) -> dict[str, Any]:
-    def run() -> dict[str, Any]:
-        limit = settings.max_upload_mb * 2**20
-        data = image.file.read(limit + 1)
-        if len(data) > limit:
-            raise HTTPException(
-                413,
-                f"The picture is above {settings.max_upload_mb} MB (server.max_upload_mb); make it smaller.",
-            )
-        return asdict(library.pictures.keep(data))
-
-    return await places.run(run)
+    return await places.run(lambda: asdict(library.pictures.keep(sent_bytes(image.file, settings))))
 
 
 @router.get(

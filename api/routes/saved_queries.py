@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import IO, Annotated, Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, File, Form, HTTPException, Response, UploadFile
+from fastapi import APIRouter, File, Form, Response, UploadFile
 from fastapi import Query as Asked
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
@@ -14,10 +14,10 @@ from starlette.concurrency import run_in_threadpool
 from api.deps import LibraryDep, PlacesDep, SettingsDep
 from api.filters import FiltersDep
 from api.routes.search import SegmentOut
+from api.sent import sent_picture
 from api.times import MOST_SECONDS
 from core.boxes import parse_box
 from core.errors import InvalidRequest
-from core.pictures import read_picture
 from core.settings import ServerSettings
 from core.types import Image
 from index.saved_queries import SavedQueryRow
@@ -181,13 +181,4 @@ def _shown(row: SavedQueryRow) -> dict[str, Any]:
 
 
 def _read(files: Sequence[UploadFile], settings: ServerSettings) -> list[Image]:
-    return [_read_picture(one.file, settings.max_upload_mb) for one in files]
-
-
-def _read_picture(file: IO[bytes], max_mb: int) -> Image:
-    data = file.read(max_mb * 2**20 + 1)
-    if len(data) > max_mb * 2**20:
-        raise HTTPException(
-            413, f"The picture is above {max_mb} MB (server.max_upload_mb); make it smaller."
-        )
-    return read_picture(data)
+    return [sent_picture(one.file, settings) for one in files]

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import IO, Annotated, Any, Literal
 
-from fastapi import APIRouter, File, Form, HTTPException, Response, UploadFile
+from fastapi import APIRouter, File, Form, Response, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.deps import FetchingDep, LibraryDep, PlacesDep, SettingsDep
 from api.errors import Problem
 from api.filters import FiltersDep
+from api.sent import sent_picture
 from api.times import MOST_SECONDS
 from core.answer import Answer
 from core.boxes import parse_box
 from core.errors import InvalidRequest
-from core.pictures import read_picture
-from core.settings import ServerSettings
-from core.types import Image, MediaType
+from core.types import MediaType
 from search.query import MOST_EXAMPLES, Example, Mode, Query, Reference, Sort
 
 router = APIRouter(tags=["search"])
@@ -196,13 +195,13 @@ async def search(
         raise InvalidRequest(f"At most {MOST_EXAMPLES} pictures in one query.")
 
     def run(files: Sequence[IO[bytes]]) -> Response:
-        examples = [Example(_read_picture(one, settings), None, box_xyxy) for one in files]
+        examples = [Example(sent_picture(one, settings), None, box_xyxy) for one in files]
         examples += [Example(library.pictures.read(one), None, box_xyxy) for one in picture_id or ()]
         if media_id is not None:
             examples.append(Example(None, Reference(media_id, at_seconds), box_xyxy))
         if person is not None:
             examples += library.people.examples(person)
-        negatives = tuple(Example(_read_picture(one.file, settings)) for one in unlike or ())
+        negatives = tuple(Example(sent_picture(one.file, settings)) for one in unlike or ())
         query = Query(
             tuple(examples), words, words_weight, negatives, mode if person is None else "face", filters,
             refine, sort, group_by == "media",
@@ -254,15 +253,3 @@ def _written(answer: Answer) -> Response:
 
 def _example(moment: MomentIn) -> Example:
     return Example(None, Reference(moment.media_id, moment.at_seconds), moment.box_xyxy)
-
-
-def _read_picture(file: IO[bytes], settings: ServerSettings) -> Image:
-    """The picture, read only now: large ones have lain on disk while others were being answered."""
-    limit = settings.max_upload_mb * 2**20
-    data = file.read(limit + 1)
-    if len(data) > limit:
-        raise HTTPException(
-            413,
-            f"The picture is above {settings.max_upload_mb} MB (server.max_upload_mb); make it smaller.",
-        )
-    return read_picture(data)

@@ -14,11 +14,12 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import IO, Annotated, Any, Literal
 
-from fastapi import File, Form, Query, Request, UploadFile
+from fastapi import File, Form, HTTPException, Query, Request, UploadFile
 from pydantic import TypeAdapter, ValidationError
 
 from api.deps import FetchingDep, LibraryDep, PlacesDep, SettingsDep
 from api.library import Library
+from api.sent import sent_bytes
 from api.twelvelabs.common import find_asset, looks_like_a_path, need_index, new_router, path_sent
 from api.twelvelabs.errors import Refusal
 from api.twelvelabs.filters import read_filter
@@ -262,13 +263,10 @@ def _metadata(library: Library, media_id: str) -> dict[str, Any]:
 
 def _read(file: IO[bytes], settings: ServerSettings) -> Image:
     # SDKs send raw bytes as application/octet-stream: only what is in it counts.
-    limit = settings.max_upload_mb * 2**20
-    data = file.read(limit + 1)
-    if len(data) > limit:
-        raise Refusal(
-            400, "parameter_invalid",
-            f"A picture is above {settings.max_upload_mb} MB (server.max_upload_mb); make it smaller.",
-        )  # fmt: skip
+    try:
+        data = sent_bytes(file, settings)
+    except HTTPException as error:
+        raise Refusal(400, "parameter_invalid", error.detail) from None
     try:
         return read_picture(data)
     except InvalidImage:

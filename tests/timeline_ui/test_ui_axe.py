@@ -52,6 +52,13 @@ def test_empty(shown: Page, axe: str) -> None:
     check(shown, axe)
 
 
+def test_the_list_of_keys(shown: Page, axe: str) -> None:
+    shown.goto("/")
+    shown.keyboard.press("?")
+    expect(shown.get_by_role("dialog", name="Keys")).to_be_visible()
+    check(shown, axe)
+
+
 def test_results(shown: Page, axe: str, busy: Server) -> None:
     shown.goto(f"/?media={busy.library.ids['cup.webp']}")
     expect(shown.locator("ms-card").nth(1)).to_be_visible()

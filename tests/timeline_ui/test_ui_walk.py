@@ -86,3 +86,25 @@ def test_from_upload_to_clip(own_page: Page, own_server: Server, cup_picture: Pa
     expect(page.locator("ms-viewer")).to_be_visible()
     keys.press("Escape")
     expect(page.locator("ms-viewer")).to_be_hidden()
+
+
+def test_the_list_of_keys(page: Page, server: Server) -> None:
+    page.goto("/?view=library")
+    dialog = page.get_by_role("dialog", name="Keys")
+    field = page.get_by_placeholder("Part of a name")
+    field.press("?")
+    expect(field).to_have_value("?")
+    expect(dialog).to_have_count(0)
+    page.get_by_role("button", name="Keys (?)").click()
+    expect(dialog).to_contain_text("previous match, next match")
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(page.get_by_role("button", name="Keys (?)")).to_be_focused()
+
+    page.goto(f"/?watch={server.library.ids['kitchen.mp4']}")
+    expect(page.locator("ms-viewer")).to_be_visible()
+    page.keyboard.press("?")
+    expect(dialog).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(page.locator("ms-viewer")).to_be_visible()

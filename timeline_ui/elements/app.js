@@ -20,6 +20,7 @@ class App extends HTMLElement {
           ${VIEWS.map((view) => html`<a href="/?view=${view}" data-view="${view}"
             data-wants="${view === 'people' && 'faces'}">${texts.app[view]}</a>`)}
         </nav>
+        <ms-keys></ms-keys>
         <ms-key></ms-key>
       </header>
       <main id="main" tabindex="-1">

@@ -1,0 +1,181 @@
+"""Our pipeline with the models of a profile, and random weights where the profile's must be fetched.
+
+Time does not depend on the values of weights. What is found does, so the detectors are real ones where this
+machine has them.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.settings import FaceSettings, Settings, load
+from core.types import Faces, Image, Vectors
+from detect.detector import RegionDetector
+from embed.embedder import Embedder
+from index.catalogue import Catalogue
+from index.stores.edge import EdgeStore
+from ingest.analyze import Analyzer, FaceParts
+from ingest.decode import Decoder
+from ingest.pipeline import Ingest, Parts
+from ingest.progress import Outcome
+
+PROFILES = ("offline", "default")
+SAMPLES_PER_SECOND = {"offline": 2.0, "default": 1.0}
+"""What each profile is measured with."""
+
+_SHARED = Path(__file__).resolve().parents[3] / "shared" / "models"
+YOLO, YUNET = _SHARED / "yolo11n_int8_openvino_model", _SHARED / "face_detection_yunet_2026may.onnx"
+ARCHITECTURE = "ViT-B-32-256"
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """``notes`` say what stands in for something that is not here."""
+
+    embedder: Embedder
+    detector: RegionDetector
+    faces: FaceParts | None
+    notes: tuple[str, ...] = ()
+
+
+def settings_of(profile: str, rate: float | None = None, **changes: Any) -> Settings:
+    ingest = {"samples_per_second": rate or SAMPLES_PER_SECOND[profile]}
+    return load(overrides={"profile": profile, "ingest": ingest, **changes})
+
+
+def models_of(settings: Settings) -> Models:
+    """Raises ImportError where the extra ``models`` is missing and the profile needs it."""
+    if settings.profile == "offline":
+        from momentseek.parts import face_part, region_detector, visual_part
+
+        faces = face_part(settings)
+        return Models(
+            visual_part(settings).embedder, region_detector(settings), faces.indexing if faces else None
+        )
+    return _default_models(settings)
+
+
+def _default_models(settings: Settings) -> Models:
+    from embed.embedders.openclip import OpenClipEmbedder
+
+    embedder = OpenClipEmbedder.untrained(ARCHITECTURE, settings.model_dir)
+    detector, note = _yolo(settings)
+    faces = _faces(settings.faces)
+    notes = [f"{ARCHITECTURE} has random weights ({embedder.engine} {embedder.precision}).", note]
+    notes.append(
+        "Faces: YuNet; a convolution stands in for SFace." if faces else "Faces: none, YuNet is not here."
+    )
+    return Models(embedder, detector, faces, tuple(notes))
+
+
+def _yolo(settings: Settings) -> tuple[RegionDetector, str]:
+    from detect.detectors.yolo import load_yolo
+
+    if YOLO.exists():
+        chosen = settings.detector.model_copy(update={"model": str(YOLO)})
+        return load_yolo(chosen, settings.model_dir), "Regions: YOLO11n, int8, 640 x 640."
+    path = _random_yolo(settings.model_dir)
+    changes = {"model": str(path), "trust_local_pickle": True}
+    chosen = settings.detector.model_copy(update=changes)
+    return load_yolo(chosen, settings.model_dir), "Regions: YOLO11n with random weights, which finds little."
+
+
+def _random_yolo(folder: Path) -> Path:
+    from detect.quiet_ultralytics import load_ultralytics
+
+    path = folder / "yolo11n-random.pt"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        load_ultralytics(folder).YOLO("yolo11n.yaml", task="detect").save(path)
+    return path
+
+
+def _faces(settings: FaceSettings) -> FaceParts | None:
+    if not YUNET.exists():
+        return None
+    from detect.detectors.yunet import YuNetFaceDetector
+
+    detector = YuNetFaceDetector(YUNET, settings.detect_side_px, settings.min_score)
+    return FaceParts(detector, StandInFaces(), settings)
+
+
+class StandInFaces:
+    """In the place of SFace, whose weights cannot be had here: a face's pixels, 8 x 8 and two colours.
+
+    It takes next to no time; SFace takes some 10 ms a face.
+    """
+
+    dimension = 128
+    fingerprint = {"name": "stand-in", "weights": "none"}  # noqa: RUF012
+
+    def describe(self, image: Image, faces: Faces) -> Vectors:
+        import cv2
+
+        from core.boxes import to_pixels
+        from embed.pooling import unit
+
+        height, width = image.shape[:2]
+        rows = np.zeros((len(faces), self.dimension), np.float32)
+        for row, box in enumerate(faces.box_xyxy.tolist()):
+            left, top, right, bottom = to_pixels(box, width, height)
+            small = cv2.resize(image[top:bottom, left:right], (8, 8), interpolation=cv2.INTER_AREA)
+            rows[row] = np.asarray(small[..., :2], np.float32).ravel() + 1
+        return unit(rows)
+
+
+class Pipeline:
+    """Indexes one video after the other, each into an empty library."""
+
+    def __init__(self, settings: Settings, models: Models, decoder: Decoder) -> None:
+        self._settings, self._decoder = settings, decoder
+        self._analyzer = Analyzer(models.embedder, models.detector, settings.detector.tiles, models.faces)
+        self._dimensions: dict[Any, int] = {"visual": models.embedder.dimension}
+        if models.faces:
+            self._dimensions["face"] = models.faces.embedder.dimension
+
+    @contextmanager
+    def library(self) -> Iterator[Library]:
+        """An empty one; what opening and closing it takes is no part of an ingest."""
+        folder = Path(tempfile.mkdtemp(prefix="momentseek-bench-"))
+        try:
+            with (
+                Catalogue.open(folder / "catalogue.sqlite") as catalogue,
+                EdgeStore(folder, "bench", self._dimensions) as store,
+            ):
+                catalogue.add_generation("bench", "{}", active=True)
+                parts = Parts(
+                    catalogue, store, self._analyzer, self._decoder, "bench", self._settings.ingest,
+                    lambda media_id: folder / "storyboards" / media_id,
+                )  # fmt: skip
+                yield Library(Ingest(parts), store, folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    ingest: Ingest
+    store: EdgeStore
+    folder: Path
+
+    def add(self, video: Path) -> Outcome:
+        """Raises RuntimeError where the video cannot be indexed."""
+        [outcome] = self.ingest.run([video])
+        if outcome.status != "indexed":
+            raise RuntimeError(f"{video.name}: {outcome.status} {outcome.reason or ''}")
+        return outcome
+
+
+@contextmanager
+def pipeline_of(settings: Settings) -> Iterator[tuple[Pipeline, Models]]:
+    models = models_of(settings)
+    with Decoder(settings.decode, settings.ingest) as decoder:
+        yield Pipeline(settings, models, decoder), models
