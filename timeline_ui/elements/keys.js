@@ -31,9 +31,10 @@ class Keys extends HTMLElement {
     dialog.setAttribute('aria-labelledby', 'keys-title');
     render(dialog, html`
       <h2 id="keys-title">${texts.keys.title}</h2>
-      ${texts.keys.groups.map(([where, keys]) => html`
+      <div class="groups">${texts.keys.groups.map(([where, keys]) => html`
         <section><h3>${where}</h3><dl>${keys.map(([key, what]) => html`<div>
           <dt>${key.split(' ').map((one) => html`<kbd>${one}</kbd>`)}</dt><dd>${what}</dd></div>`)}</dl></section>`)}
+      </div>
       <form method="dialog"><button>${texts.app.close}</button></form>`);
     const before = document.activeElement;
     document.body.append(dialog);
@@ -44,7 +45,8 @@ class Keys extends HTMLElement {
     // Keys meant for what lies behind stay here.
     dialog.addEventListener('keydown', (event) => event.stopPropagation());
     dialog.showModal();
-    find(dialog, 'button').focus();
+    find(dialog, 'button').focus({ preventScroll: true });
+    dialog.scrollTop = 0;
   }
 }
 
