@@ -2,7 +2,7 @@
 # chooses another interpreter.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test lint bench clean
+.PHONY: help demo serve test test-long lint bench clean
 .DELETE_ON_ERROR:
 
 # An inherited PYTHONPATH or an activated environment must not leak into .venv.
@@ -27,7 +27,8 @@ WORKERS = $(shell $(BIN)/python -c 'import os; print(min(os.cpu_count() or 1, 7)
 help:
 	@echo "make demo   build a small library, ask it four questions, compare with the truth"
 	@echo "make serve  the server on http://127.0.0.1:8765 (ARGS='--port 9000' for more)"
-	@echo "make test   all tests (ARGS='-k time' for some, WORKERS=0 for one after another)"
+	@echo "make test   the tests (ARGS='-k time' for some, WORKERS=0 for one after another)"
+	@echo "make test-long  those that take 10 s and more each: processes killed at any moment, models taught"
 	@echo "make lint   ruff, mypy --strict, the import directions"
 	@echo "make bench  speed of this machine, part by part"
 	@echo "make clean  remove .venv and caches; libraries and indexes stay"
@@ -40,6 +41,9 @@ serve: .venv/.demo-stamp
 
 test: .venv/.test-stamp .venv/.npm-stamp .venv/.sdk-stamp
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+test-long: .venv/.test-stamp
+	$(BIN)/python -m pytest -n $(WORKERS) -m long $(ARGS)
 
 lint: .venv/.test-stamp
 	$(BIN)/ruff check .

@@ -32,8 +32,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """``what`` is looked for, in messages: picture, file; ``accept`` its media types. ``timeout_seconds`` is for
-    one with all its redirects; ``setting`` is what it is called."""
+    """``what`` is looked for, in messages: picture, file; ``accept`` its media types. ``timeout_seconds`` is
+    for one with all its redirects; ``setting`` is what it is called."""
 
     what: str
     accept: str

@@ -120,6 +120,7 @@ def test_what_waits_can_be_cancelled(own_library: Library, long_video: bytes, sh
         assert client.get("/v1/media?status=indexing").json()["data"] == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
 def test_a_server_that_ends_in_the_middle(
     own_library: Library, long_video: bytes, short_video: bytes, end: signal.Signals

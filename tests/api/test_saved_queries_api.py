@@ -80,6 +80,7 @@ def refused(reply: httpx.Response, status: int) -> str:
     return str(reply.json()["message"])
 
 
+@pytest.mark.long
 def test_what_is_new_is_asked_told_and_kept_across_a_restart(
     own_library: Library, receiver: Receiver, cup_picture: Path, stills: dict[str, bytes]
 ) -> None:

@@ -1,6 +1,6 @@
 """The OpenAPI document held against the server: requests made from it, valid and not, and what they get.
 
-    SCHEMATHESIS_EXAMPLES=200 make test ARGS='tests/api/test_schemathesis.py -s'
+    SCHEMATHESIS_EXAMPLES=200 make test-long WORKERS=0 ARGS='tests/api/test_schemathesis.py -s'
 
 looks for longer: also at the limits of every field, one by one, and along chains of requests.
 """
@@ -15,6 +15,7 @@ from pathlib import Path
 from threading import Thread
 
 import httpx
+import pytest
 
 from tests.support.library import Library, environment, run_command
 from tests.support.media_factory import textured, write_video
@@ -26,6 +27,7 @@ ENDLESS = {("get", "/v1/jobs/events")}
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 
 
+@pytest.mark.long
 def test_what_the_document_says_is_so(own_library: Library, tmp_path: Path) -> None:
     films = tmp_path / "films"
     films.mkdir()

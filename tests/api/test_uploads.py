@@ -173,6 +173,7 @@ def test_pieces_that_end_badly(client: httpx.Client, served: Server) -> None:
     assert left_behind(served) == []
 
 
+@pytest.mark.long
 def test_pieces_over_a_kill(library: Library, tmp_path: Path) -> None:
     data = short_video(tmp_path / "d.mp4", 3).read_bytes()
     own = library.copy(tmp_path / "data")

@@ -6,6 +6,8 @@ import asyncio
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from bench.load.asking import Seen, questions, run_phase
 from bench.load.library import grow
 from bench.load.report import figures, table
@@ -20,6 +22,7 @@ from tests.support.server import serving
 __all__ = ["library", "own_library"]
 
 
+@pytest.mark.long
 def test_a_grown_library_is_whole(own_library: Library) -> None:
     """Doctor's count agrees, and the copies answer beside their originals."""
     with Engine(own_library.settings()) as engine:
@@ -37,6 +40,7 @@ def test_a_grown_library_is_whole(own_library: Library) -> None:
         assert {"kitchen.mp4", "copy-1-kitchen.mp4", "copy-2-kitchen.mp4"} <= names
 
 
+@pytest.mark.long
 def test_many_search_while_a_film_is_added(own_library: Library, tmp_path: Path) -> None:
     asked = questions(tmp_path)
     assert {one.box is None for one in asked} == {True, False}

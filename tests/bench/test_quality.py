@@ -69,6 +69,7 @@ def shown(
     return found
 
 
+@pytest.mark.long
 def test_as_shipped_is_what_the_product_answers(shown: dict[str, Any], folder: Path, kept: Path) -> None:
     asked, settings = read_set(folder), load(None, {"data_dir": kept})
     with opened(settings, folder / "media") as library:

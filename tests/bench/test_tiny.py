@@ -130,6 +130,7 @@ def test_words_that_the_grammar_lacks_weigh_little() -> None:
     assert similarity[1] > max(similarity[2:])
 
 
+@pytest.mark.long
 @needs_models
 def test_a_shortened_recipe_still_teaches_words_and_pictures(tmp_path: Path) -> None:
     from bench.tiny import clip_model, measure
@@ -141,6 +142,7 @@ def test_a_shortened_recipe_still_teaches_words_and_pictures(tmp_path: Path) -> 
     assert measure.clip(tmp_path, FRESH_SEED, count=30)["zero_shot"] > 3 / 36
 
 
+@pytest.mark.long
 @needs_models
 def test_a_shortened_recipe_still_teaches_the_detector(quiet: None, tmp_path: Path) -> None:
     from bench.tiny import detector

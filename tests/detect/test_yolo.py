@@ -264,6 +264,7 @@ assert not home, home
 """
 
 
+@pytest.mark.long
 def test_it_stays_off_the_network_out_of_the_home_and_quiet(tmp_path: Path, repository: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("YOLO", "OMP"))}
     done = subprocess.run(

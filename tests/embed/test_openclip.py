@@ -231,6 +231,7 @@ def test_weights_are_recognised_wherever_they_lie(
     assert other.fingerprint["preprocessing"] != through_openvino.fingerprint["preprocessing"]
 
 
+@pytest.mark.long
 def test_a_weights_file_with_its_architecture(tmp_path: Path) -> None:
     """RN50's shape with random numbers, saved as a file of one's own."""
     import torch

@@ -246,6 +246,7 @@ def test_every_file_gets_a_status_and_a_sentence(engine: Engine, media: Path, tm
     assert engine.store.count(Where()) == by_name["cut.mkv"].points + by_name["cup.webp"].points
 
 
+@pytest.mark.long
 def test_what_crashes_the_decoder_twice_is_quarantined(engine: Engine, media: Path) -> None:
     with Decoder(engine.settings.decode, engine.settings.ingest) as decoder:
 
@@ -353,6 +354,7 @@ def wait_until_it_writes(running: subprocess.Popen[str], data_dir: Path) -> None
     until(writes, what="an ingest that writes")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("victims", ["ingest", "store", "both"])
 def test_killed_at_any_moment_nothing_is_lost_or_doubled(
     victims: str, media: Path, undisturbed: Path, data_dir: Path, model_dir: Path
@@ -376,6 +378,7 @@ def test_killed_at_any_moment_nothing_is_lost_or_doubled(
     assert what_is_there(data_dir, model_dir) == what_is_there(undisturbed, model_dir)
 
 
+@pytest.mark.long
 def test_ctrl_c_says_so_and_the_next_run_goes_on(
     media: Path, undisturbed: Path, data_dir: Path, model_dir: Path
 ) -> None:
@@ -390,6 +393,7 @@ def test_ctrl_c_says_so_and_the_next_run_goes_on(
     assert what_is_there(data_dir, model_dir) == what_is_there(undisturbed, model_dir)
 
 
+@pytest.mark.long
 def test_two_at_once_do_not_double(media: Path, undisturbed: Path, data_dir: Path, model_dir: Path) -> None:
     both = [start_ingest(data_dir, model_dir, media) for _ in range(2)]
     for running in both:
@@ -399,6 +403,7 @@ def test_two_at_once_do_not_double(media: Path, undisturbed: Path, data_dir: Pat
     assert what_is_there(data_dir, model_dir) == what_is_there(undisturbed, model_dir)
 
 
+@pytest.mark.long
 def test_a_full_disk_is_one_clear_line(media: Path, data_dir: Path, model_dir: Path) -> None:
     free_mb = shutil.disk_usage(data_dir).free // 1_000_000
     floor = {"ingest__min_free_disk_mb": free_mb + 100_000}

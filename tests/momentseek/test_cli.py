@@ -138,6 +138,7 @@ FILTERS: list[tuple[list[object], dict[str, tuple[float, float]]]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.long
 def test_search_filters(own_library: Library, cup_picture: Path) -> None:
     """The same with an engine of its own and through a server."""
     with Catalogue.open(own_library.data_dir / "catalogue.sqlite") as catalogue:
@@ -404,6 +405,7 @@ def test_trouble_while_closing_does_not_hide_the_first_error(own_library: Librar
 # Doctor
 
 
+@pytest.mark.long
 def test_doctor_finds_and_mends_missing_points(own_library: Library, cup_picture: Path) -> None:
     where = ["--data-dir", own_library.data_dir]
     assert run("doctor", *where)[0] == 0
@@ -420,6 +422,7 @@ def test_doctor_finds_and_mends_missing_points(own_library: Library, cup_picture
         assert engine.media_with_wrong_counts() == []
 
 
+@pytest.mark.long
 def test_doctor_when_originals_are_needed_and_away(library: Library, tmp_path: Path) -> None:
     where = ["--data-dir", tmp_path / "data"]
     [cup] = copies(library.media, tmp_path / "folder", ["cup.webp"])
@@ -434,6 +437,7 @@ def test_doctor_when_originals_are_needed_and_away(library: Library, tmp_path: P
     assert run("doctor", *where)[0] == 0
 
 
+@pytest.mark.long
 def test_doctor_makes_an_unreadable_index_anew(own_library: Library, cup_picture: Path) -> None:
     where = ["--data-dir", own_library.data_dir]
     [index] = (own_library.data_dir / "index").glob("*/about.json")
@@ -448,6 +452,7 @@ def test_doctor_makes_an_unreadable_index_anew(own_library: Library, cup_picture
 # Beside a server
 
 
+@pytest.mark.long
 def test_commands_beside_a_server(own_library: Library, cup_picture: Path, tmp_path: Path) -> None:
     where = ["--data-dir", own_library.data_dir]
     with serving(own_library) as server:
@@ -494,6 +499,7 @@ def test_serve_refuses_what_is_unsafe_or_taken(own_library: Library) -> None:
     assert "Cannot listen" in said and "--port" in said
 
 
+@pytest.mark.long
 def test_a_server_that_died_is_not_asked(own_library: Library, cup_picture: Path) -> None:
     with serving(own_library) as server:
         server.process.kill()

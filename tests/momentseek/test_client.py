@@ -116,6 +116,7 @@ def test_errors_are_those_of_the_library(client: Client, served: Server, tmp_pat
     assert not list(tmp_path.glob("*none.csv*")), "no half file stays"
 
 
+@pytest.mark.long
 def test_keys_and_the_owner(own_library: Library, cup_picture: Path) -> None:
     words = ["keys", "add", "page", "--scope", "read", "--data-dir", own_library.data_dir]
     key = run_command(own_library.model_dir, *words).stdout.strip()

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
+import pytest
 
 from index.catalogue import Catalogue
 from index.stores.edge import EdgeStore
@@ -33,6 +34,7 @@ def dripping(process: subprocess.Popen[str]) -> Iterator[bytes]:
         time.sleep(0.05)
 
 
+@pytest.mark.long
 def test_what_is_under_way_is_answered_and_nothing_is_lost(
     own_library: Library, cup_picture: Path, tmp_path: Path
 ) -> None:
