@@ -102,6 +102,21 @@ class IndexSettings(_Section):
     null_sample: int = Field(2000, ge=50, le=50_000, description="points sampled to learn what chance is")
 
 
+class CatalogueSettings(_Section):
+    """A PostgreSQL database in place of the SQLite file: for several servers, and workers everywhere."""
+
+    url: SecretStr | None = Field(
+        None, description="postgresql://USER@HOST/NAME; unset: catalogue.sqlite in data_dir")
+    password_file: Path | None = Field(None, description="file with its password, as secrets are mounted")
+
+    @field_validator("url")
+    @classmethod
+    def _is_an_address(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and url.get_secret_value().partition("://")[0].partition("+")[0] != "postgresql":
+            raise ValueError("write it like postgresql://momentseek@db.example/momentseek")
+        return url
+
+
 class StoreSettings(_Section):
     """A Qdrant server in place of the embedded store. What is marked with * counts when a collection is made
     and cannot be changed afterwards, or only by indexing anew."""
@@ -165,6 +180,7 @@ class SearchSettings(_Section):
 class ServerSettings(_Section):
     host: str = "127.0.0.1"
     port: int = Field(8765, ge=0, le=65535)
+    works: bool = Field(True, description="index what waits; off: leave that to `momentseek worker`")
     allowed_hosts: tuple[str, ...] = Field((), description="more names it is reached by; * for any name")
     max_upload_mb: int = Field(25, ge=1, description="largest query picture")
     max_media_mb: int = Field(20_480, ge=1, description="largest media file that may be uploaded")
@@ -222,6 +238,7 @@ class Settings(BaseSettings):
     detector: DetectorSettings = DetectorSettings()
     faces: FaceSettings = FaceSettings()
     index: IndexSettings = IndexSettings()
+    catalogue: CatalogueSettings = CatalogueSettings()
     store: StoreSettings = StoreSettings()
     search: SearchSettings = SearchSettings()
     server: ServerSettings = ServerSettings()

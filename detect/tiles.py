@@ -18,7 +18,7 @@ def tile_boxes(width: int, height: int, levels: tuple[tuple[float, float], ...] 
     A level whose one tile is the whole frame is left out: the frame's own vector says the same.
 
     >>> len(tile_boxes(1280, 720)), len(tile_boxes(500, 500))
-    (14, 9)
+    (17, 9)
     """
     return _tile_boxes(width, height, levels).copy()
 

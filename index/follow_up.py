@@ -47,7 +47,7 @@ class FollowUps(Database):
         """That is done for this end of the job, and webhooks are to be told ``data`` of it. False when the
         job is at work again or gone: then they are not."""
         with self._write() as session:
-            now = session.get(Job, job.id)
+            now = session.get(Job, job.id, with_for_update=True)
             if now is None or now.followed_up or (now.state, now.ended_at) != (job.state, job.ended_at):
                 return False
             now.followed_up, now.first_done_at = True, now.first_done_at or job.first_done_at

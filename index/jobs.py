@@ -1,14 +1,19 @@
-"""Work with leases: two workers never do the same thing at once, and a dead worker's lease runs out."""
+"""Work with leases: two workers never do the same thing at once, and a dead worker's lease runs out.
+
+On PostgreSQL workers lock the rows they take and pass over rows that others are taking (SKIP LOCKED), and
+leases run by the database's clock, not by those of a hundred machines. SQLite lets one write at a time.
+"""
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from sqlalchemy import CursorResult, and_, func, or_, select, update
+from sqlalchemy import CursorResult, and_, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -16,12 +21,23 @@ from core.errors import NotFound
 from index.database import Database
 from index.paths import from_text, to_text
 from index.rows import JobRow, JobState
-from index.tables import Job, Media, now
+from index.tables import Job, Media, UtcDateTime, now
+
+_log = logging.getLogger(__name__)
 
 Ended = Literal["done", "failed", "cancelled"]
 _INGEST = "ingest"
 _NO_LEASE = {"lease_owner": None, "lease_until": None}
 _NOT_RUNNING: tuple[JobState, ...] = ("queued", "done", "failed", "cancelled")
+
+
+def worker_name(owner: str) -> str:
+    """The part of an owner's name that people know the worker by: its machine and process, where it has them.
+
+    >>> worker_name("nas.example:4711:883311:1f0c-9a3b")
+    'nas.example:4711'
+    """
+    return owner.rsplit(":", 2)[0] if owner.count(":") >= 3 else owner
 
 
 def ingest_job_id(media_id: str) -> str:
@@ -73,12 +89,11 @@ class Jobs(Database):
         with self._read() as session:
             return {cast(JobState, state): number for state, number in session.execute(query)}
 
-    def media_jobs_to_do(self) -> list[JobRow]:
-        """Ingest jobs that wait or are at work, the oldest first."""
-        open_ones = and_(Job.kind == _INGEST, Job.state.in_(("queued", "running")))
-        query = select(Job).where(open_ones).order_by(Job.created_at, Job.id)
+    def running_jobs(self, kind: str) -> list[JobRow]:
+        """Those at work, the oldest first."""
+        query = select(Job).where(Job.state == "running", Job.kind == kind)
         with self._read() as session:
-            return [_row(job) for job in session.scalars(query)]
+            return [_row(job) for job in session.scalars(query.order_by(Job.created_at, Job.id))]
 
     def queue_media(self, media_id: str) -> JobRow:
         """Have one media file indexed: its job waits from now on, unless it waits or runs already. Raises
@@ -87,7 +102,7 @@ class Jobs(Database):
         with self._write() as session:
             if session.get(Media, media_id) is None:
                 raise NotFound(f"The library has no media {media_id}.")
-            job = session.get(Job, job_id)
+            job = session.get(Job, job_id, with_for_update=True)
             if job is None:
                 job = Job(
                     id=job_id, kind=_INGEST, media_id=media_id, state="queued", attempts=0, progress=0.0
@@ -96,7 +111,7 @@ class Jobs(Database):
             elif job.state not in ("queued", "running"):
                 job.state, job.attempts, job.progress, job.message = "queued", 0, 0.0, None
                 job.started_at = job.ended_at = None
-                job.followed_up = False
+                job.followed_up, job.take_overs = False, 0
             session.flush()
             return _row(job)
 
@@ -111,18 +126,46 @@ class Jobs(Database):
 
     def claim(self, job_id: str, owner: str, lease_seconds: float) -> bool:
         """Take a job that waits, or whose worker let its lease run out; False when there is none to take."""
-        with self._write() as session:
-            return _claim(session, job_id, owner, lease_seconds, ("queued",))
+        with self._write(alone=False) as session:
+            lost = _claim(session, job_id, owner, lease_seconds, ("queued",))
+        return _told(job_id, owner, lost)
 
     def claim_next(self, kinds: Sequence[str], owner: str, lease_seconds: float) -> JobRow | None:
-        """Take the job that waits longest; None when there is nothing to do."""
-        with self._write() as session:
-            free = or_(Job.state == "queued", and_(Job.state == "running", Job.lease_until < now()))
-            oldest = select(Job.id).where(free, Job.kind.in_(kinds)).order_by(Job.created_at, Job.id)
-            for job_id in session.scalars(oldest.limit(20)).all():
-                if _claim(session, job_id, owner, lease_seconds, ("queued",)):
-                    return _row(session.get_one(Job, job_id))
-        return None
+        """Take a job whose worker let its lease run out, or the one that waits longest; None when there is
+        nothing to do. What was lost twice comes last: if it is the reason, all else is done first."""
+        with self._write(alone=False) as session:
+            moment = _moment(session)
+            lost = and_(Job.state == "running", Job.lease_until < moment)
+            for free in (and_(lost, Job.take_overs == 0), Job.state == "queued", lost):
+                oldest = select(Job).where(free, Job.kind.in_(kinds)).order_by(Job.created_at, Job.id)
+                job = session.scalar(oldest.limit(1).with_for_update(skip_locked=True))
+                if job is not None:
+                    break
+            else:
+                return None
+            before = _take(job, owner, moment, lease_seconds)
+            session.flush()
+            taken = _row(job)
+        _told(taken.id, owner, before)
+        return taken
+
+    def take_over(self, job_id: str, holder: str, owner: str, lease_seconds: float) -> bool:
+        """Take a job from a worker that is gone, before its lease runs out. False when it is no longer that
+        worker's."""
+        with self._write(alone=False) as session:
+            job = session.get(Job, job_id, with_for_update=True)
+            if job is None or job.state != "running" or job.lease_owner != holder:
+                return False
+            _take(job, owner, _moment(session), lease_seconds)
+        return _told(job_id, owner, holder)
+
+    def pass_on(self, job_id: str, holder: str, owner: str, lease_seconds: float) -> bool:
+        """Give a job that is ``holder``'s to another owner of the same process. False when it is not."""
+        with self._write(alone=False) as session:
+            until = _moment(session) + timedelta(seconds=lease_seconds)
+            mine = and_(Job.state == "running", Job.lease_owner == holder)
+            given = update(Job).where(Job.id == job_id, mine).values(lease_owner=owner, lease_until=until)
+            return _changed(session.execute(given))
 
     def renew(
         self, job_id: str, owner: str, lease_seconds: float, progress: float | None = None,
@@ -130,16 +173,22 @@ class Jobs(Database):
     ) -> bool:
         """Extend the lease and say how far the work is, in [0, 1]. False: the job is no longer this
         worker's (cancelled, or taken over after the lease ran out), who must stop writing."""
-        values: dict[str, Any] = {"lease_until": now() + timedelta(seconds=lease_seconds)}
+        values: dict[str, Any] = {}
         if progress is not None:
             values["progress"] = min(max(progress, 0.0), 1.0)
         if message is not None:
             values["message"] = message
-        return self._change(job_id, owner, values)
+        mine = and_(Job.state == "running", Job.lease_owner == owner)
+        with self._write(alone=False) as session:
+            until = _moment(session) + timedelta(seconds=lease_seconds)
+            kept = update(Job).where(Job.id == job_id, mine).values(lease_until=until, **values)
+            return _changed(session.execute(kept))
 
     def finish(self, job_id: str, owner: str, state: Ended = "done", message: str | None = None) -> bool:
         """End the job and its lease. False when it is no longer this worker's."""
-        values: dict[str, Any] = {**_NO_LEASE, "state": state, "message": message, "ended_at": now()}
+        values: dict[str, Any] = {
+            **_NO_LEASE, "state": state, "message": message, "ended_at": now(), "take_overs": 0,
+        }  # fmt: skip
         if state == "done":
             values["progress"] = 1.0
         return self._change(job_id, owner, values)
@@ -156,15 +205,16 @@ class Jobs(Database):
         """Take the right to (re)write the points of one media file. Raises NotFound."""
         job_id = ingest_job_id(media_id)
         try:
-            with self._write() as session:
+            with self._write(alone=False) as session:
                 if session.get(Job, job_id) is None:
                     if session.get(Media, media_id) is None:
                         raise NotFound(f"The library has no media {media_id}.")
                     session.add(Job(id=job_id, kind=_INGEST, media_id=media_id, state="queued"))
                     session.flush()
-                return _claim(session, job_id, owner, lease_seconds, _NOT_RUNNING)
+                lost = _claim(session, job_id, owner, lease_seconds, _NOT_RUNNING)
         except IntegrityError:
             return False  # another worker added the same job between our look and our write
+        return _told(job_id, owner, lost)
 
     def renew_media(
         self, media_id: str, owner: str, lease_seconds: float, progress: float | None = None,
@@ -184,27 +234,53 @@ class Jobs(Database):
         mine = and_(Job.state == "running", Job.lease_owner == owner)
         condition = Job.state.in_(("queued", "running")) if owner is None else mine
         statement = update(Job).where(Job.id == job_id, condition).values(**values)
-        with self._write() as session:
+        with self._write(alone=False) as session:
             return _changed(session.execute(statement))
 
     def _change_waiting(self, job_id: str, values: dict[str, Any]) -> bool:
         statement = update(Job).where(Job.id == job_id, Job.state == "queued").values(**values)
-        with self._write() as session:
+        with self._write(alone=False) as session:
             return _changed(session.execute(statement))
 
 
 def _claim(
     session: Session, job_id: str, owner: str, lease_seconds: float, takeable: Sequence[JobState]
-) -> bool:
-    """One conditional statement: of two workers that try at once, the database lets one win."""
-    moment = now()
-    free = or_(Job.state.in_(takeable), and_(Job.state == "running", Job.lease_until < moment))
-    taken = session.execute(update(Job).where(Job.id == job_id, free).values(
-        state="running", lease_owner=owner, lease_until=moment + timedelta(seconds=lease_seconds),
-        attempts=Job.attempts + 1, progress=0.0, message=None, started_at=moment, ended_at=None,
-        followed_up=False,
-    ))
-    return _changed(taken)
+) -> str | Literal[False] | None:
+    """False when it cannot be taken; else who lost it, None when nobody did. The row is locked first: of two
+    workers that try at once, the second sees what the first has made of it."""
+    job = session.get(Job, job_id, with_for_update=True, populate_existing=True)
+    moment = _moment(session)
+    if job is None:
+        return False
+    has_run_out = job.state == "running" and job.lease_until is not None and job.lease_until < moment
+    if job.state not in takeable and not has_run_out:
+        return False
+    return _take(job, owner, moment, lease_seconds)
+
+
+def _take(job: Job, owner: str, moment: datetime, lease_seconds: float) -> str | None:
+    """Returns who loses it, None when nobody had it. The row is locked, and it is free."""
+    lost = job.lease_owner if job.state == "running" else None
+    job.state, job.lease_owner, job.lease_until = "running", owner, moment + timedelta(seconds=lease_seconds)
+    job.attempts, job.progress, job.message = job.attempts + 1, 0.0, None
+    job.started_at, job.ended_at, job.followed_up = moment, None, False
+    if lost is not None:
+        job.take_overs += 1
+    return lost
+
+
+def _told(job_id: str, owner: str, lost: str | Literal[False] | None) -> bool:
+    """Whether the job was taken; who took it from whom goes into the log."""
+    if lost:
+        _log.warning("%s took over %s from %s", worker_name(owner), job_id, worker_name(lost))
+    return lost is not False
+
+
+def _moment(session: Session) -> datetime:
+    """Now, by the clock that all who share the catalogue go by."""
+    if session.get_bind().dialect.name != "postgresql":
+        return now()
+    return cast(datetime, session.scalar(select(func.clock_timestamp(type_=UtcDateTime()))))
 
 
 def _changed(result: Any) -> bool:
@@ -215,5 +291,5 @@ def _row(job: Job) -> JobRow:
     return JobRow(
         job.id, job.kind, job.media_id, None if job.path is None else from_text(job.path),
         cast(JobState, job.state), job.lease_owner, job.lease_until, job.attempts, job.progress, job.message,
-        job.created_at, job.updated_at, job.started_at, job.ended_at,
+        job.created_at, job.updated_at, job.started_at, job.ended_at, job.take_overs,
     )

@@ -79,7 +79,8 @@ class FileRow:
 
 @dataclass(frozen=True, slots=True)
 class JobRow:
-    """Work. ``progress`` in [0, 1]; ``started_at`` and ``ended_at`` of its last attempt."""
+    """Work. ``progress`` in [0, 1]; ``started_at`` and ``ended_at`` of its last attempt. ``take_overs``
+    counts the workers that were lost over it since it last ended."""
 
     id: str
     kind: str
@@ -95,6 +96,7 @@ class JobRow:
     updated_at: datetime
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    take_overs: int = 0
 
 
 @dataclass(frozen=True, slots=True)

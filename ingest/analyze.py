@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from detect.tiles import tile_boxes
 from embed.embedder import Embedder, Encoding, FaceEmbedder
 from ingest.media import Sample
 from ingest.progress import Stopwatch
+from ingest.unchanged import Glance, Look, Looks, vectors_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +56,52 @@ class FaceParts:
         return faces, self.embedder.describe(image, faces)
 
 
+class Seen:
+    """What an Analyzer remembers of a video: the last sample that it looked at, and what it found there."""
+
+    def __init__(self) -> None:
+        self.glance: Glance | None = None
+        self.frame: FrameVectors | None = None
+        self.looks = Looks()
+
+
 class Analyzer:
-    """Describes frames with the models that the engine chose."""
+    """Describes frames with the models that the engine chose. Faces are looked for in a thread beside it."""
 
     def __init__(self, embedder: Embedder, detector: RegionDetector, tiles: bool, faces: FaceParts | None):
         self._embedder, self._detector, self._tiles, self._faces = embedder, detector, tiles, faces
+        self._beside = ThreadPoolExecutor(1, thread_name_prefix="faces")
 
-    def analyze(self, samples: Sequence[Sample], watch: Stopwatch | None = None) -> list[FrameVectors]:
-        watch = watch or Stopwatch()
+    def analyze(
+        self, samples: Sequence[Sample], watch: Stopwatch | None = None, seen: Seen | None = None
+    ) -> list[FrameVectors]:
+        """One for every sample. With ``seen``, the samples of a video in order, nothing is described twice
+        that has not changed."""
+        watch, seen = watch or Stopwatch(), seen or Seen()
+        fresh: list[Sample] = []
+        glances: list[Glance] = []
+        # Which of [the last one looked at, *fresh] each sample looks like.
+        stands_for: list[int] = []
+        for sample in samples:
+            glance = Glance.at(sample.image)
+            if seen.glance is None or not glance.is_like(seen.glance):
+                seen.glance = glance
+                fresh.append(sample)
+                glances.append(glance)
+            stands_for.append(len(fresh))
+        found = [seen.frame, *(self._look_at(fresh, glances, seen.looks, watch) if fresh else [])]
+        seen.frame = found[-1]
+        return [
+            replace(frame, sample=sample)
+            for sample, frame in zip(samples, (found[index] for index in stands_for), strict=True)
+            if frame is not None
+        ]
+
+    def _look_at(
+        self, samples: Sequence[Sample], glances: Sequence[Glance], looks: Looks, watch: Stopwatch
+    ) -> list[FrameVectors]:
         images = [sample.image for sample in samples]
+        faces = self._beside.submit(self._find_faces, images, watch)
         with watch.lap("embed"):
             encodings = self._embedder.encode(images)
         with watch.lap("detect"):
@@ -73,13 +112,29 @@ class Analyzer:
             for own, grid in zip(regions, tiles, strict=True)
         ]
         with watch.lap("embed"):
-            vectors = self._embedder.describe(encodings, boxes)
+            vectors = self._describe(encodings, boxes, glances, looks)
         return [
-            self._frame(sample, encoding, own, grid, box, vector, watch)
-            for sample, encoding, own, grid, box, vector in zip(
-                samples, encodings, regions, tiles, boxes, vectors, strict=True
-            )
+            self._frame(*parts)
+            for parts in zip(samples, regions, tiles, boxes, vectors, faces.result(), strict=True)
         ]
+
+    def _describe(
+        self, encodings: Sequence[Encoding], boxes: Sequence[Boxes], glances: Sequence[Glance], looks: Looks
+    ) -> list[Vectors]:
+        if any(encoding.feature_map is not None for encoding in encodings):
+            return self._embedder.describe(encodings, boxes)
+        # Every box costs a pass of its own: those that show what they showed are spared it.
+        taken = [looks.take(glance, own) for glance, own in zip(glances, boxes, strict=True)]
+        new: list[list[Look]] = []
+        known: set[int] = set()
+        for one in taken:
+            new.append([look for look in one if look.vector is None and id(look) not in known])
+            known |= {id(look) for look in new[-1]}
+        wanted = [np.array([look.box_xyxy for look in one], np.float32).reshape(-1, 4) for one in new]
+        for one, vectors in zip(new, self._embedder.describe(encodings, wanted), strict=True):
+            for look, vector in zip(one, vectors, strict=True):
+                look.vector = vector
+        return [vectors_of(one, self._embedder.dimension) for one in taken]
 
     def _tile_boxes(self, image: Image) -> Boxes:
         return tile_boxes(image.shape[1], image.shape[0]) if self._tiles else np.zeros((0, 4), np.float32)
@@ -87,12 +142,11 @@ class Analyzer:
     def _frame(
         self,
         sample: Sample,
-        encoding: Encoding,
         regions: Regions,
         tiles: Boxes,
         boxes: Boxes,
         vectors: Vectors,
-        watch: Stopwatch,
+        found: tuple[Faces, Vectors],
     ) -> FrameVectors:
         regions_kind: list[Kind] = ["region"] * len(regions)
         tiles_kind: list[Kind] = ["tile"] * len(tiles)
@@ -102,8 +156,7 @@ class Analyzer:
         # A blank frame has nothing to describe: its vectors have no direction, so they are not kept.
         seen = np.linalg.norm(vectors, axis=1) > 0.5
         rows = np.flatnonzero(seen)
-        with watch.lap("faces"):
-            faces, face_vectors = self._find_faces(sample.image)
+        faces, face_vectors = found
         return FrameVectors(
             sample,
             boxes[rows],
@@ -115,10 +168,11 @@ class Analyzer:
             face_vectors,
         )
 
-    def _find_faces(self, image: Image) -> tuple[Faces, Vectors]:
+    def _find_faces(self, images: Sequence[Image], watch: Stopwatch) -> list[tuple[Faces, Vectors]]:
         if self._faces is None:
-            return Faces.empty(), np.zeros((0, 0), np.float32)
-        return self._faces.find(image)
+            return [(Faces.empty(), np.zeros((0, 0), np.float32)) for _ in images]
+        with watch.lap("faces"):
+            return [self._faces.find(image) for image in images]
 
 
 def to_points(frame: FrameVectors, media_id: str, media_type: MediaType, end_seconds: float) -> list[Points]:

@@ -161,7 +161,8 @@ def _answer(request: dict[str, Any], sender: Sender, decode: DecodeSettings, ing
 
 
 def _send_samples(source: Source, sender: Sender, ingest: IngestSettings) -> None:
-    for item in read_samples(source, _beat(source, source.frames(), sender), ingest):
+    frames = source.frames_for(ingest.samples_per_second, ingest.shots)
+    for item in read_samples(source, _beat(source, frames, sender), ingest):
         if isinstance(item, Sample):
             sender.send(
                 "sample", item.image, time_seconds=item.time_seconds, shot=item.shot, is_cut=item.is_cut,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from heapq import heappop, heappush
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,6 +18,7 @@ from core.settings import DecodeSettings
 from core.time import pts_to_seconds
 from core.types import Image
 from ingest.convert import THUMBNAIL_SIDE_PX, Converter
+from ingest.disposable import Skipper, finder_of
 from ingest.media import MediaFacts
 from ingest.probe import check_duration, facts_of, open_video, read_head
 from ingest.stills import StillFile, is_picture
@@ -27,10 +29,12 @@ RESTART_SECONDS = 1.0
 
 
 class Frame(Protocol):
-    """One frame on its way past; pixels are converted only when they are asked for."""
+    """One frame on its way past; pixels are converted only when they are asked for, and only where it
+    ``has_pixels``: one that nobody needs is not decoded."""
 
     time_seconds: float
     shown_seconds: float
+    has_pixels: bool
 
     def thumbnail_bgr(self) -> Image: ...
 
@@ -47,6 +51,10 @@ class Source(Protocol):
 
     def frames(self, from_seconds: float = 0.0) -> Iterator[Frame]:
         """Frames in ascending time, from one at or before ``from_seconds`` where there is one."""
+
+    def frames_for(self, samples_per_second: float, cuts: bool) -> Iterator[Frame]:
+        """``frames``, some of them without pixels: those that no sample falls on, no other frame refers to
+        and, with ``cuts``, no cut lies near."""
 
     def share_read(self) -> float | None:
         """How far into the file reading has come, [0, 1]: by time, or by bytes where no length is known."""
@@ -70,6 +78,7 @@ def open_source(path: Path, decode: DecodeSettings) -> Source:
 
 class _VideoFrame:
     __slots__ = ("_converter", "_frame", "shown_seconds", "time_seconds")
+    has_pixels = True
     decoded = property(lambda self: self._frame, doc="As the decoder gave it; clips hand it to an encoder.")
 
     def __init__(self, time_seconds: float, shown_seconds: float, frame: Any, converter: Converter) -> None:
@@ -85,8 +94,26 @@ class _VideoFrame:
         return self._converter.picture(self._frame, max_side)
 
 
+class _LeftOut:
+    """A frame of which the time is known and nothing else."""
+
+    __slots__ = ("shown_seconds", "time_seconds")
+    has_pixels = False
+
+    def __init__(self, time_seconds: float, shown_seconds: float) -> None:
+        self.time_seconds = time_seconds
+        self.shown_seconds = shown_seconds
+
+    def thumbnail_bgr(self) -> Image:
+        raise ValueError(f"the frame at {self.time_seconds:g} s was not decoded")
+
+    def picture(self, max_side: int | None = None) -> Image:
+        raise ValueError(f"the frame at {self.time_seconds:g} s was not decoded")
+
+
 class _Picture:
     __slots__ = ("_pixels", "shown_seconds", "time_seconds")
+    has_pixels = True
 
     def __init__(self, time_seconds: float, shown_seconds: float, pixels: Image) -> None:
         self.time_seconds = time_seconds
@@ -152,6 +179,8 @@ class VideoSource:
         self.end_seconds = 0.0
         self._bytes_read, self._stopped = 0, False
         self._others_end_seconds = 0.0
+        self._skipper: Skipper | None = None
+        self._left_out: list[tuple[int, int]] = []  # a heap of pts and duration
 
     def frames(self, from_seconds: float = 0.0) -> Iterator[Frame]:
         if from_seconds > 0 and self._seek(from_seconds):
@@ -163,6 +192,14 @@ class VideoSource:
             # The container's index was wrong: the exact way is to read from the start.
             self._reopen()
         yield from self._timed(self._from_first())
+
+    def frames_for(self, samples_per_second: float, cuts: bool) -> Iterator[Frame]:
+        stream = self._video.stream
+        disposable = finder_of(stream.codec_context.name, stream.codec_context.extradata)
+        if disposable is not None:
+            base = _time_base(self._first)
+            self._skipper = Skipper(disposable, self._start_pts, base, samples_per_second, cuts)
+        return self.frames()
 
     def _seek(self, seconds: float) -> bool:
         offset = self._start_pts + int(Fraction(seconds) / _time_base(self._first))
@@ -195,24 +232,51 @@ class VideoSource:
     def _timed(self, decoded: Iterator[Any]) -> Iterator[Frame]:
         clock = Clock(_time_base(self._first), self._start_pts)
         for frame in decoded:
+            yield from self._left_out_before(frame.pts, clock)
             time = None if frame.is_corrupt else clock.time_of(frame.pts)
             if time is None:
                 self.frames_dropped += 1
                 continue
-            check_duration(self._path, time, self._decode)
-            shown = self._shown_seconds(frame, time - clock.last_seconds if self.frames_decoded else 0.0)
-            clock.passed(time, shown)
-            self.frames_decoded += 1
-            self.end_seconds = time + shown
+            shown = self._pass(clock, time, frame.duration, _time_base(frame))
             yield _VideoFrame(time, shown, frame, self._converter)
+        yield from self._left_out_before(None, clock)
 
-    def _shown_seconds(self, frame: Any, since_last: float) -> float:
-        if frame.duration and frame.duration > 0:
-            return float(frame.duration * _time_base(frame))
-        return self._typical_seconds or since_last
+    def _left_out_before(self, pts: int | None, clock: Clock) -> Iterator[Frame]:
+        """What was not decoded and is shown before this time, or at all."""
+        base = _time_base(self._first)
+        while self._left_out and (pts is None or self._left_out[0][0] < pts):
+            its_pts, duration = heappop(self._left_out)
+            time = clock.time_of(its_pts)
+            if time is not None:
+                yield _LeftOut(time, self._pass(clock, time, duration, base))
+
+    def _pass(self, clock: Clock, time: float, duration: int | None, base: Fraction) -> float:
+        """Count a frame that is shown from ``time`` on; returns for how long it is."""
+        check_duration(self._path, time, self._decode)
+        since_last = time - clock.last_seconds if self.frames_decoded else 0.0
+        shown = float(duration * base) if duration and duration > 0 else self._typical_seconds or since_last
+        clock.passed(time, shown)
+        self.frames_decoded += 1
+        self.end_seconds = time + shown
+        return shown
 
     def _decoded(self) -> Iterator[Any]:
         """Frames as the decoder gives them. Damage is counted, never raised: it ends in the summary."""
+        packets = self._packets()
+        for packet in packets:
+            yield from self._decode_packet(packet)
+            if self._skipper is not None:
+                break
+        # From the first frame on it is known which of them are wanted.
+        if self._skipper is not None:
+            for packet, goes in self._skipper.take(packets):
+                if goes:
+                    heappush(self._left_out, (packet.pts, packet.duration or 0))
+                else:
+                    yield from self._decode_packet(packet)
+
+    def _packets(self) -> Iterator[Any]:
+        """Of the stream that is looked at, as far as the file can be read."""
         packets = self._video.container.demux()
         while True:
             try:
@@ -226,7 +290,7 @@ class VideoSource:
                 return
             self._note(packet)
             if packet.stream is self._video.stream:
-                yield from self._decode_packet(packet)
+                yield packet
 
     def _decode_packet(self, packet: Any) -> list[Any]:
         try:
@@ -304,6 +368,9 @@ class AnimationSource:
             missing = self._still.frame_count - self.frames_decoded
             self._problem = f"The last {missing} of its {self._still.frame_count} frames are damaged."
 
+    def frames_for(self, samples_per_second: float, cuts: bool) -> Iterator[Frame]:
+        return self.frames()
+
     def share_read(self) -> float | None:
         return self.frames_decoded / self._still.frame_count
 
@@ -329,6 +396,9 @@ class StillSource:
         self.frames_decoded = 1
         yield frame
 
+    def frames_for(self, samples_per_second: float, cuts: bool) -> Iterator[Frame]:
+        return self.frames()
+
     def share_read(self) -> float | None:
         return float(self.frames_decoded)
 
@@ -345,6 +415,7 @@ class StillSource:
 class _LazyStill:
     time_seconds = 0.0
     shown_seconds = 0.0
+    has_pixels = True
 
     def __init__(self, still: StillFile) -> None:
         self._still = still

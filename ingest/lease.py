@@ -5,35 +5,81 @@ from __future__ import annotations
 import os
 import socket
 import uuid
+from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
-from index.catalogue import Catalogue, ingest_job_id
+from index.catalogue import Catalogue, JobRow, ingest_job_id
 
 LEASE_SECONDS, RENEW_SECONDS = 120.0, 5.0
+_RESERVED = "reserved"
 
 
 def new_owner() -> str:
     """A name for one run: the machine, the process, when that was born, and what no other run has."""
-    pid = os.getpid()
-    return f"{socket.gethostname()}:{pid}:{_born(pid)}:{uuid.uuid4().hex[:8]}"
+    return _owner(uuid.uuid4().hex[:8])
+
+
+def reserving_owner() -> str:
+    """Who holds a job that this process has reserved; the first ingest here that claims it has it."""
+    return _owner(_RESERVED)
+
+
+def reserve(catalogue: Catalogue) -> JobRow | None:
+    """Take an ingest job: one whose worker was killed on this machine or let its lease run out, else the
+    one that waits longest. None when there is nothing to do."""
+    owner = reserving_owner()
+
+    def of_the_dead(jobs: Iterable[JobRow]) -> JobRow | None:
+        for job in jobs:
+            holder = job.lease_owner
+            if holder and is_dead(holder) and catalogue.take_over(job.id, holder, owner, LEASE_SECONDS):
+                return catalogue.get_job(job.id)
+        return None
+
+    running = catalogue.running_jobs("ingest")
+    return (
+        of_the_dead(job for job in running if job.take_overs == 0)
+        or catalogue.claim_next(["ingest"], owner, LEASE_SECONDS)
+        or of_the_dead(job for job in running if job.take_overs)
+    )
 
 
 def claim(catalogue: Catalogue, media_id: str, owner: str) -> bool:
-    """Take the lease, also from a holder that was killed on this machine. Raises NotFound."""
+    """Take the lease, also what this process has reserved, or from a holder that was killed on this machine.
+    Raises NotFound."""
     if catalogue.claim_media(media_id, owner, LEASE_SECONDS):
         return True
-    holder = catalogue.get_job(ingest_job_id(media_id)).lease_owner
-    if holder is None or not is_dead(holder):
+    job_id = ingest_job_id(media_id)
+    holder = catalogue.get_job(job_id).lease_owner
+    if holder is None:
         return False
-    catalogue.release_media(media_id, holder)
-    return catalogue.claim_media(media_id, owner, LEASE_SECONDS)
+    if holder == reserving_owner():
+        return catalogue.pass_on(job_id, holder, owner, LEASE_SECONDS)
+    return is_dead(holder) and catalogue.take_over(job_id, holder, owner, LEASE_SECONDS)
 
 
 def is_dead(owner: str) -> bool:
     """Whether ``owner`` names a process of this machine that is gone. A container that starts again has
-    the same host name and process number as before, so the time of birth counts too."""
-    host, pid, born, _ = (owner.rsplit(":", 3) + [""] * 3)[:4]
-    return host == socket.gethostname() and pid.isdecimal() and _born(int(pid)) != born
+    the same host name and process number as before, so the time of birth counts too; two machines may have
+    the same host name, so what they call this boot does, too."""
+    host, pid, born, rest = (owner.rsplit(":", 3) + [""] * 3)[:4]
+    here = host == socket.gethostname() and rest.rpartition("-")[0] == _boot()
+    return here and pid.isdecimal() and _born(int(pid)) != born
+
+
+def _owner(run: str) -> str:
+    pid = os.getpid()
+    return f"{socket.gethostname()}:{pid}:{_born(pid)}:{_boot()}-{run}"
+
+
+@cache
+def _boot() -> str:
+    """Of this machine, since it started; "" where the system does not tell."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii")[:8]
+    except (OSError, ValueError):
+        return ""
 
 
 def _born(pid: int) -> str:

@@ -43,8 +43,8 @@ class DecodeSummary:
     """What was seen once a file is read to its end.
 
     ``duration_seconds`` is from content: end of the last frame minus the first frame's time. ``status``
-    is ``ok`` or ``partial``; ``reason`` is one sentence when it is partial. ``frames_dropped`` counts
-    frames without a usable time or damaged ones.
+    is ``ok`` or ``partial``; ``reason`` is one sentence when it is partial. ``frames_decoded`` counts those
+    that could be left out as well, ``frames_dropped`` frames without a usable time or damaged ones.
     """
 
     status: str

@@ -168,8 +168,9 @@ class Ingest:
         )
         before = self._media_seconds
         try:
-            # Closed at once, or the decoder would still be reading when the next file comes.
-            with closing(parts.decoder.read(path)) as items:
+            # Closed at once, or the decoder would still be reading when the next file comes, and the writer
+            # writing what is to be taken back.
+            with writer, closing(parts.decoder.read(path)) as items:
                 for item in watch.waiting_for("decode", items):
                     self._keep(media_id)
                     writer.take(item)

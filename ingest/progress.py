@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -50,10 +51,11 @@ class Outcome:
 
 
 class Stopwatch:
-    """Seconds by stage. For one thread."""
+    """Seconds by stage. For several threads: stages that work beside one another take more than passes."""
 
     def __init__(self) -> None:
         self.seconds: dict[Stage, float] = {}
+        self._alone = threading.Lock()
 
     @contextmanager
     def lap(self, stage: Stage) -> Iterator[None]:
@@ -61,7 +63,8 @@ class Stopwatch:
         try:
             yield
         finally:
-            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - started
+            with self._alone:
+                self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - started
 
     def waiting_for(self, stage: Stage, items: Iterable[T]) -> Iterator[T]:
         """``items``, and how long each was waited for."""

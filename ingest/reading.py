@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from itertools import islice
 
 from core.errors import TimeOutOfRange
 from core.settings import IngestSettings
@@ -19,7 +20,8 @@ def read_samples(
 ) -> Iterator[Sample | DecodeSummary]:
     """Grid samples and the first frame of every shot in time order, then the summary.
 
-    Frames are kept until it is certain whether a shot begins at them: LOOKAHEAD_FRAMES + 1 full frames.
+    Frames are kept until it is certain whether a shot begins at them: LOOKAHEAD_FRAMES + 1 full frames, and
+    the times of those between them that were not decoded.
     """
     moving = source.facts.media_type == "video"
     picker = _Picker(ingest, ShotFinder() if ingest.shots and moving else None)
@@ -41,6 +43,8 @@ class _Picker:
         # Without shots one frame is kept: how long it is shown is certain when the next one comes.
         self._lookahead = LOOKAHEAD_FRAMES if finder else 1
         self._held: deque[Frame] = deque()
+        self._frames_since_seen = 0
+        self._owed = False
         self._cuts: set[float] = set()
         self._shot = 0
 
@@ -50,11 +54,15 @@ class _Picker:
 
     def take(self, frame: Frame) -> Iterator[Sample]:
         self._held.append(frame)
+        self._frames_since_seen += 1
+        if not frame.has_pixels:
+            return
         if self._finder:
-            cut = self._finder.look(frame.time_seconds, frame.thumbnail_bgr())
+            cut = self._finder.look(frame.time_seconds, frame.thumbnail_bgr(), self._frames_since_seen)
             if cut is not None:
                 self._cuts.add(cut)
-        while len(self._held) > self._lookahead:
+        self._frames_since_seen = 0
+        while self._seen_behind_first() >= self._lookahead:
             yield from self._release()
 
     def finish(self) -> Iterator[Sample]:
@@ -63,15 +71,20 @@ class _Picker:
         while self._held:
             yield from self._release()
 
+    def _seen_behind_first(self) -> int:
+        return sum(frame.has_pixels for frame in islice(self._held, 1, None))
+
     def _release(self) -> Iterator[Sample]:
         frame = self._held.popleft()
         until = self._held[0].time_seconds if self._held else frame.time_seconds + frame.shown_seconds
-        on_grid = self._grid.wants(frame.time_seconds, until)
+        on_grid = self._grid.wants(frame.time_seconds, until) or self._owed
         is_cut = frame.time_seconds in self._cuts
         if is_cut:
             self._cuts.discard(frame.time_seconds)
             self._shot += 1
-        if on_grid or is_cut:
+        # A frame without pixels is wanted only where a file's times are not what its packets said.
+        self._owed = on_grid and not frame.has_pixels
+        if (on_grid or is_cut) and frame.has_pixels:
             yield Sample(frame.time_seconds, self._shot, frame.picture(self._max_side), is_cut)
 
 

@@ -29,8 +29,11 @@ class ShotFinder:
         self._last: Image | None = None
         self.starts_seconds: list[float] = []
 
-    def look(self, time_seconds: float, thumbnail_bgr: Image) -> float | None:
+    def look(self, time_seconds: float, thumbnail_bgr: Image, frames: int = 1) -> float | None:
         """The start of a shot that became certain with this frame (one of the last three), or None.
+
+        ``frames`` is how many frames on this one is; what changed is counted for each of them, so that a
+        moving camera makes no cut where frames were left out.
 
         The first frame starts the first shot and is recorded, not returned. Thumbnails of another size
         than the first one's are brought to it.
@@ -45,12 +48,14 @@ class ShotFinder:
             height, width = self._last.shape[:2]
             thumbnail_bgr = cv2.resize(thumbnail_bgr, (width, height)).astype(np.uint8)
         self._last = thumbnail_bgr
+        self._detector.frames = frames
         return self._feed(time_seconds, thumbnail_bgr)
 
     def finish(self) -> list[float]:
         """Shots that begin within the last frames of the stream."""
         if self._last is None:
             return []
+        self._detector.frames = 1
         found = [self._feed(self._times[-1], self._last) for _ in range(LOOKAHEAD_FRAMES)]
         return [time for time in found if time is not None]
 
@@ -77,11 +82,12 @@ def _detector() -> Any:
         """The same score as its parent's, at a quarter of the time: the change of a frame is looked at
         thirty times a second of video. Should the parent stop calling this, only that time is lost."""
 
+        frames = 1
         _last_hsv: Image | None = None
 
         def _calculate_frame_score(self, timecode: Any, frame_img: Image) -> float:
             hsv = np.asarray(cv2.cvtColor(frame_img, cv2.COLOR_BGR2HSV), np.uint8)
             last, self._last_hsv = self._last_hsv, hsv
-            return 0.0 if last is None else sum(cv2.mean(cv2.absdiff(hsv, last))[:3]) / 3
+            return 0.0 if last is None else sum(cv2.mean(cv2.absdiff(hsv, last))[:3]) / 3 / self.frames
 
     return Detector(min_scene_len=1, window_width=LOOKAHEAD_FRAMES)

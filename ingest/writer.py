@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import errno
-from collections import Counter
+from collections import Counter, deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
+from typing import Self
 
 from core.errors import DiskFull, StoreError
 from core.record import Points, VectorName
 from core.types import Kind
 from index.rows import IndexedFacts
 from index.store import VectorStore
-from ingest.analyze import Analyzer, FrameVectors, to_points
+from ingest.analyze import Analyzer, FrameVectors, Seen, to_points
 from ingest.media import DecodeSummary, MediaFacts, Sample
 from ingest.progress import Stopwatch
 from ingest.runs import Runs
@@ -20,14 +22,22 @@ from ingest.storyboard import Storyboard
 from ingest.tracks import joined
 
 _BATCH = 4
-"""Frames described together; at most _BATCH + 1 of them are held here."""
+"""Frames described together."""
+
+_BATCHES_AHEAD = 2
+"""Batches being described or waiting for it; at most (_BATCHES_AHEAD + 1) * _BATCH + 2 frames are held."""
 
 _BATCH_POINTS = 256
-"""Points written together; of each named vector fewer than this wait here, beside those of one sample."""
+"""Points written together; of each named vector fewer than this wait here, beside those of one sample. One
+more such batch is on its way to the store."""
 
 
 class MediaWriter:
     """Samples of one file to points, in batches; holds back one frame until it is known how long it stands.
+
+    Describing and storing have a thread each, so that they overlap with one another and with whoever brings
+    the samples; what goes wrong there is raised here, some samples later. Close it: nothing is written after
+    that.
 
     ``run_likeness`` is how alike two sights must be to become one point, see Runs. ``storyboard_dir`` is
     where a video's storyboard goes, None for none.
@@ -49,13 +59,25 @@ class MediaWriter:
         self._runs = {name: Runs(name, run_likeness, numbers) for name in names}
         self._unwritten = {name: Points.empty(name) for name in names}
         self._storyboard = Storyboard()
+        self._seen = Seen()
         self._waiting: list[Sample] = []
+        self._describing = ThreadPoolExecutor(1, thread_name_prefix="describe")
+        self._described: deque[Future[list[FrameVectors]]] = deque()
+        self._storing = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._stored: deque[Future[None]] = deque()
         self._last: FrameVectors | None = None
         self._counts: Counter[Kind] = Counter()
         self._samples = 0
         self._facts: MediaFacts | None = None
         self._summary: DecodeSummary | None = None
         self.media_seconds = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for executor in (self._describing, self._storing):
+            executor.shutdown(wait=True, cancel_futures=True)
 
     @property
     def points(self) -> int:
@@ -102,21 +124,31 @@ class MediaWriter:
 
     def _finish(self, summary: DecodeSummary) -> None:
         self._describe()
+        self._wait_for_described(0)
         if self._last is not None:
             self._collect(self._last, summary.duration_seconds)
         for name, runs in self._runs.items():
             self._write(joined(self._unwritten[name], runs.finish()))
+        self._wait_for_stored(0)
         if self._storyboard_dir is not None:
             self._write_storyboard(self._storyboard_dir, summary.duration_seconds)
         self._summary, self.media_seconds = summary, summary.duration_seconds
 
     def _describe(self) -> None:
-        frames = self._analyzer.analyze(self._waiting, self._watch) if self._waiting else []
-        self._waiting.clear()
-        for frame in frames:
-            if self._last is not None:
-                self._collect(self._last, frame.sample.time_seconds)
-            self._last = frame
+        if not self._waiting:
+            return
+        batch, self._waiting = self._waiting, []
+        analyze = self._analyzer.analyze
+        self._described.append(self._describing.submit(analyze, batch, self._watch, self._seen))
+        self._wait_for_described(_BATCHES_AHEAD)
+
+    def _wait_for_described(self, left: int) -> None:
+        """Until at most ``left`` batches are under way. What is ready is taken."""
+        while self._described and (len(self._described) > left or self._described[0].done()):
+            for frame in self._described.popleft().result():
+                if self._last is not None:
+                    self._collect(self._last, frame.sample.time_seconds)
+                self._last = frame
 
     def _collect(self, frame: FrameVectors, end_seconds: float) -> None:
         found = to_points(frame, self._media_id, self._known_facts().media_type, end_seconds)
@@ -131,10 +163,20 @@ class MediaWriter:
                 self._unwritten[name] = Points.empty(name)
 
     def _write(self, points: Points) -> None:
-        if len(points):
-            with self._watch.lap("store"):
-                self._store.upsert(points)
-            self._counts.update(points.kind)
+        if not len(points):
+            return
+        # Counted at once: where this fails it is to be taken back, whatever came of it.
+        self._counts.update(points.kind)
+        self._wait_for_stored(1)
+        self._stored.append(self._storing.submit(self._upsert, points))
+
+    def _upsert(self, points: Points) -> None:
+        with self._watch.lap("store"):
+            self._store.upsert(points)
+
+    def _wait_for_stored(self, left: int) -> None:
+        while len(self._stored) > left:
+            self._stored.popleft().result()
 
     def _write_storyboard(self, folder: Path, duration_seconds: float) -> None:
         try:

@@ -16,6 +16,7 @@ import typer
 from core.errors import MomentseekError
 from momentseek import __version__
 from momentseek.duplicates import duplicates
+from momentseek.index_command import index_app
 from momentseek.jobs_command import jobs_app
 from momentseek.keys import keys_app
 from momentseek.models import models_app
@@ -40,6 +41,7 @@ media_app = typer.Typer(
     help="List, show and remove what is in the library.", no_args_is_help=True, rich_markup_mode=None
 )
 app.add_typer(media_app, name="media")
+app.add_typer(index_app, name="index")
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(keys_app, name="keys")
 app.add_typer(models_app, name="models")
@@ -306,14 +308,46 @@ def serve(
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Allow an address others can reach, without a key.")
     ] = False,
+    no_worker: Annotated[
+        bool, typer.Option("--no-worker", help="Index nothing here: leave it to momentseek worker.")
+    ] = False,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
 ) -> None:
     """Serve the library over HTTP."""
     from momentseek.serving import run_server
 
-    given = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
+    works = False if no_worker else None
+    asked = (("host", host), ("port", port), ("works", works))
+    given = {key: value for key, value in asked if value is not None}
     run_server(settings_of(config, data_dir, **({"server": given} if given else {})), insecure)
+
+
+@app.command()
+@one_line_errors
+def worker(
+    once: Annotated[
+        bool, typer.Option("--once", help="End when nothing waits any more.")
+    ] = False,
+    drain_seconds: Annotated[
+        float,
+        typer.Option(
+            min=0, metavar="SECONDS",
+            help="On SIGTERM: how long the file under way may take before it is handed back.",
+        ),
+    ] = 5.0,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Index what waits, beside a server or on other machines.
+
+    Any number of them share the work: files that a server was given wait in the catalogue until a worker
+    takes them. Stop or kill one at any time; another takes over what it had. On other machines they need the
+    catalogue and the store of the settings, and the files at the same place.
+    """
+    from momentseek.worker_command import run_worker
+
+    run_worker(settings_of(config, data_dir), once, drain_seconds)
 
 
 @media_app.command("list")
@@ -443,6 +477,39 @@ def reindex(
 
     if not reindex_with_progress(settings_of(config, data_dir), leave_behind):
         raise typer.Exit(1)
+
+
+@app.command()
+@one_line_errors
+def migrate(
+    to: Annotated[
+        str,
+        typer.Option(
+            metavar="embedded|qdrant://HOST:6333", show_default=False,
+            help="Where the vectors go: a Qdrant server, or back into the data folder.",
+        ),
+    ],
+    catalogue: Annotated[
+        str | None,
+        typer.Option(
+            "--catalog", "--catalogue", metavar="URL", show_default=False,
+            help="Also copy the catalogue to this database (postgresql://USER@HOST/NAME, or a file).",
+        ),
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Overwrite a catalogue there that holds something else.")
+    ] = False,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Copy the library to another store, and its catalogue to another database.
+
+    Nothing is computed again, and what is here stays here. Interrupt it at any time: the same command goes
+    on.
+    """
+    from momentseek.migrating import migrate_with_progress
+
+    migrate_with_progress(settings_of(config, data_dir), to, catalogue, replace)
 
 
 @app.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import datetime
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from core.answer import Answer, Segment
-from core.errors import InvalidRequest, MomentseekError, NotFound, SettingsError
+from core.errors import InvalidRequest, MomentseekError, NotFound, SettingsError, StoreError
 from core.outbound import Door, is_public, is_public_or_own
 from core.record import LONGEST_RUN_SECONDS, Points, VectorName
 from core.settings import Settings
@@ -27,6 +27,7 @@ from embed.joined import JoinedEmbedder
 from index import fingerprint
 from index.catalogue import Catalogue, JobRow, MediaRow, ingest_job_id
 from index.counts import check_counts, require_counts
+from index.database import place_of
 from index.fingerprint import Fingerprint
 from index.follow_up import FollowUps
 from index.people import People
@@ -34,7 +35,6 @@ from index.rows import MEDIA_STATUSES, Added, JobState
 from index.saved_queries import SavedQueries as SavedQueryRows
 from index.sets import MediaSets
 from index.store import VectorStore, Where
-from index.stores.edge import EdgeStore
 from index.stores.edge_wire import generation_dir
 from index.webhooks import Webhooks as WebhookRows
 from ingest.analyze import Analyzer
@@ -52,6 +52,7 @@ from momentseek.intake import Intake
 from momentseek.jobs import Worker
 from momentseek.parts import FacePart, VisualPart, face_part, region_detector, visual_part
 from momentseek.saved_queries import SavedQueries
+from momentseek.stores import open_store
 from momentseek.webhooks import Webhooks
 from search.duplicates import Duplicates
 from search.people import PeopleOfLibrary
@@ -75,7 +76,18 @@ SHORTEST_ID = 4
 
 
 def catalogue_path(settings: Settings) -> Path:
+    """The catalogue of a library that has no database of its own; see ``catalogue_place``."""
     return settings.data_dir / "catalogue.sqlite"
+
+
+def catalogue_place(settings: Settings) -> str | Path:
+    """The catalogue's file, or its URL. Raises SettingsError."""
+    return place_of(settings.catalogue, settings.data_dir)
+
+
+def has_library(settings: Settings) -> bool:
+    """Whether there is one already; a database that is named in the settings is taken to be one."""
+    return settings.catalogue.url is not None or catalogue_path(settings).is_file()
 
 
 class Engine:
@@ -95,12 +107,12 @@ class Engine:
             settings.data_dir.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise SettingsError(f"data_dir {settings.data_dir} cannot be used: {error.strerror}.") from None
-        self.catalogue = self._opened.enter_context(Catalogue.open(catalogue_path(settings)))
+        self.catalogue = self._opened.enter_context(Catalogue.open(catalogue_place(settings)))
 
     @classmethod
     def of_existing(cls, settings: Settings, check: bool = True, building: bool = False) -> Self:
         """A library that is there already. Raises NotFound, so that a mistyped folder is not made."""
-        if not catalogue_path(settings).is_file():
+        if not has_library(settings):
             raise NotFound(
                 f"There is no library in {settings.data_dir} yet; make one with: momentseek ingest PATH"
             )
@@ -168,9 +180,7 @@ class Engine:
         dimensions: dict[Any, int] = {"visual": self.embedder.dimension}
         if self._faces is not None:
             dimensions["face"] = self._faces.indexing.embedder.dimension
-        store = EdgeStore(
-            self.settings.data_dir, name, dimensions, min_free_disk_mb=self.settings.ingest.min_free_disk_mb
-        )
+        store = open_store(self.settings, name, dimensions)
         self._opened.callback(store.close)
         self.catalogue.add_generation(name, self.fingerprint.to_json(), active=active is None)
         if self._check:
@@ -228,7 +238,7 @@ class Engine:
     @cached_property
     def sets(self) -> MediaSets:
         """Named sets of media."""
-        return self._opened.enter_context(MediaSets.open(catalogue_path(self.settings)))
+        return self._opened.enter_context(MediaSets.open(catalogue_place(self.settings)))
 
     @cached_property
     def pictures(self) -> Pictures:
@@ -244,7 +254,7 @@ class Engine:
         """Whose face is whose."""
         faces, store = self._faces, self.store  # the store is let go of after what uses it
         people = PeopleOfLibrary(
-            People.open(catalogue_path(self.settings)), self.catalogue, store, self.fingerprint.name,
+            People.open(catalogue_place(self.settings)), self.catalogue, store, self.fingerprint.name,
             None if faces is None else self.settings.faces.model, self.frame,
         )  # fmt: skip
         self._opened.callback(people.close)
@@ -278,17 +288,23 @@ class Engine:
     @cached_property
     def worker(self) -> Worker:
         """What indexes in the background; ``start_work`` has it begin."""
+        return self.make_worker(self.metrics.note_ingest, on_end=lambda: self.follow_up.wake())
+
+    def make_worker(
+        self, on_outcomes: Callable[[Sequence[Outcome]], None], on_end: Callable[[], None] = lambda: None
+    ) -> Worker:
+        """One that tells ``on_outcomes`` what became of every file."""
         def index(path: Path, report: OnProgress, stop: threading.Event) -> list[Outcome]:
             outcomes = self.ingest([path], report, stop=stop)
-            self.metrics.note_ingest(outcomes)
+            on_outcomes(outcomes)
             return outcomes
 
-        return Worker(self.catalogue, index, self._delete_points, on_end=lambda: self.follow_up.wake())
+        return Worker(self.catalogue, index, self._delete_points, on_end=on_end)
 
     @cached_property
     def follow_up(self) -> FollowUp:
         """What comes after a job has ended; ``start_work`` has it begin."""
-        rows = self._opened.enter_context(FollowUps.open(catalogue_path(self.settings)))
+        rows = self._opened.enter_context(FollowUps.open(catalogue_place(self.settings)))
         return FollowUp(rows, self.catalogue, self.saved_queries.ask, lambda: self.webhooks.wake())
 
     @cached_property
@@ -298,14 +314,14 @@ class Engine:
             searcher = self.searcher.aside()
             return searcher.everything(searcher.search(query).query_id)
 
-        rows = self._opened.enter_context(SavedQueryRows.open(catalogue_path(self.settings)))
+        rows = self._opened.enter_context(SavedQueryRows.open(catalogue_place(self.settings)))
         return SavedQueries(rows, find, lambda media_id, at: self.frame(self.resolve_media_id(media_id), at))
 
     @cached_property
     def webhooks(self) -> Webhooks:
         """Whom to tell; ``start_work`` has it begin."""
         server = self.settings.server
-        rows = self._opened.enter_context(WebhookRows.open(catalogue_path(self.settings)))
+        rows = self._opened.enter_context(WebhookRows.open(catalogue_place(self.settings)))
         door = Door(is_public_or_own if server.webhook_private_addresses else is_public)
         return Webhooks(rows, door, server.webhook_seconds)
 
@@ -320,6 +336,10 @@ class Engine:
         return Metrics(
             self.catalogue.count_jobs, lambda: self.store, self.settings.data_dir, lambda: about
         )
+
+    def load_for_work(self) -> None:
+        """Load everything indexing needs, before the first job is taken: a lease is no time to wait in."""
+        _ = self.store, self._reader
 
     def warm_up(self) -> None:
         """Load everything a search needs."""
@@ -509,10 +529,12 @@ class Engine:
         return added
 
     def start_work(self) -> None:
-        """From now on, until this is closed, a thread indexes what waits, what was interrupted included."""
+        """From now on, until this is closed, threads do what comes after a media file is indexed and, with
+        ``server.works``, index what waits, what was interrupted included."""
         self._intake.find_lost()
         _ = self._reader  # what is opened first is closed last: after the worker
-        for thread in (self.webhooks, self.follow_up, self.worker):
+        worker = (self.worker,) if self.settings.server.works else ()
+        for thread in (self.webhooks, self.follow_up, *worker):
             self._opened.callback(thread.stop)
             thread.start()
 
@@ -623,7 +645,12 @@ class Engine:
 
     def set_index_aside(self) -> Path:
         """Move an index that cannot be opened out of the way; the next use of the store makes another.
-        Returns where it lies now."""
+        Returns where it lies now. Raises StoreError on a server: there somebody has to look."""
+        if self.settings.store.url is not None:
+            raise StoreError(
+                f"The index on the server {self.settings.store.url} cannot be opened, and not be moved from "
+                "here. Look at the server's own log."
+            )
         folder = generation_dir(self.settings.data_dir, self.fingerprint.name)
         aside = folder.with_name(f".damaged-{folder.name}-{time.time_ns()}")
         folder.rename(aside)

@@ -1,22 +1,24 @@
-"""The worker of a serving process: one thread that indexes what waits, one media file at a time.
+"""A worker: one thread that indexes what waits, one media file at a time. A server has one, ``momentseek
+worker`` is one.
 
 What is to do is in the catalogue alone, so nothing is lost with a process: a job whose worker has gone is
-taken up again. Models use all cores, so two files at once would take twice as long each.
+taken over by another. Models use all cores, so two files at once would take twice as long each.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 from core.errors import MomentseekError, NotFound
 from index.catalogue import Catalogue, JobRow
-from ingest.lease import is_dead, new_owner
+from index.jobs import Ended, worker_name
+from ingest.lease import new_owner, reserve, reserving_owner
 from ingest.progress import OnProgress, Outcome, Progress
 
 _log = logging.getLogger(__name__)
@@ -27,6 +29,8 @@ PAUSE_SECONDS = 30.0
 """After trouble that is not the file's own, such as a full disk."""
 TRIES = 3
 """With such trouble, before a job fails."""
+MOST_LOST = 5
+"""Workers that may be lost over one file, killed or cut off, before it is taken for the reason."""
 _CANCEL_SECONDS = 30.0
 
 Index = Callable[[Path, OnProgress, threading.Event], Sequence[Outcome]]
@@ -59,9 +63,14 @@ class Worker:
         self._troubles: Counter[str] = Counter()
         self._thread: threading.Thread | None = None
 
-    def start(self) -> None:
-        self._thread = threading.Thread(target=self._work, name="momentseek-jobs")
+    def start(self, once: bool = False) -> None:
+        """``once``: until nothing waits any more."""
+        self._thread = threading.Thread(target=self._work, args=(once,), name="momentseek-jobs")
         self._thread.start()
+
+    @property
+    def is_at_work(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
 
     def ask_to_stop(self) -> None:
         with self._changed:
@@ -75,6 +84,14 @@ class Worker:
         self.ask_to_stop()
         if self._thread is not None:
             self._thread.join()
+
+    def finish(self, seconds: float) -> None:
+        """Begin nothing new; the file under way is handed back if it takes longer than that."""
+        self._ending.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(seconds)
+        self.stop()
 
     def wake(self) -> None:
         """There is something to do."""
@@ -101,79 +118,96 @@ class Worker:
                 now.stop.set()
                 self._changed.wait_for(lambda: self._now is not now, _CANCEL_SECONDS)
                 return
-            # Held, so that the worker does not begin with it meanwhile.
+            # Held, so that the worker here does not begin with it meanwhile.
             if job.state == "queued":
                 self._put_away(job)
         self._catalogue.cancel(job_id)
 
-    def _work(self) -> None:
+    def _work(self, once: bool) -> None:
         while not self._ending.is_set():
             self._wake.clear()
             try:
-                waiting = self._catalogue.media_jobs_to_do()
-                worked = any(self._is_free(job) and self._do(job) for job in waiting)
+                worked = self._do_next()
+            # The catalogue itself: a worker that ended here would never be missed.
+            except MomentseekError as error:
+                _log.warning("The worker cannot see what is to do: %s", error)
+                self._ending.wait(self._pause_seconds)
+                continue
             except Exception:
-                # The catalogue itself: a worker that ended here would never be missed.
                 _log.exception("The worker cannot see what is to do.")
                 self._ending.wait(self._pause_seconds)
                 continue
             if not worked:
+                if once:
+                    return
                 self._wake.wait(LOOK_EVERY_SECONDS)
 
-    def _is_free(self, job: JobRow) -> bool:
-        if job.state == "queued":
-            return True
-        if job.lease_owner is not None and is_dead(job.lease_owner):
-            self._catalogue.release(job.id, job.lease_owner)
-            return True
-        return job.lease_until is not None and job.lease_until < datetime.now(UTC)
-
-    def _do(self, job: JobRow) -> bool:
+    def _do_next(self) -> bool:
         """Whether there was anything to do."""
-        now = _Now(job.id)
         with self._changed:
-            # Looked at again, as somebody may have cancelled it since it was listed.
-            if self._ending.is_set() or self._state(job.id) not in ("queued", "running"):
+            # Held, so that nobody cancels here what is taken already but not yet known to be at work.
+            job = None if self._ending.is_set() else reserve(self._catalogue)
+            if job is None:
                 return False
-            self._now = now
+            now = self._now = _Now(job.id)
         try:
-            self._index_one(job, now)
+            self._do(job, now)
         except NotFound:
             pass  # the media was removed meanwhile
         except MomentseekError as error:
             self._have_trouble(job, now, str(error))
         except Exception:
             _log.exception("Indexing failed in a way that nobody has foreseen: job %s", job.id)
-            self._catalogue.end_waiting(job.id, "failed", "Something went wrong; the server's log says what.")
+            self._end(job, "failed", "Something went wrong; the log of the worker says what.")
         finally:
-            if now.cancelled and self._state(job.id) == "queued":
-                self._put_away(job)
-            with self._changed:
-                self._now = None
-                self._changed.notify_all()
-            self._on_end()
+            try:
+                # What has been neither indexed nor ended by now is for the next.
+                self._catalogue.release(job.id, reserving_owner())
+                if now.cancelled and self._state(job.id) == "queued":
+                    self._put_away(job)
+            finally:
+                with self._changed:
+                    self._now = None
+                    self._changed.notify_all()
+                self._on_end()
         return True
 
-    def _index_one(self, job: JobRow, now: _Now) -> None:
+    def _do(self, job: JobRow, now: _Now) -> None:
         assert job.media_id is not None  # ingest jobs have one
-        path = next((path for path in self._catalogue.paths_of(job.media_id) if path.is_file()), None)
-        if path is None:
-            self._end(job, "failed", "The original is no longer where it was.")
+        if job.take_overs > MOST_LOST:
+            self._quarantine(job, job.media_id)
+            return
+        paths = self._catalogue.paths_of(job.media_id)
+        path = next((path for path in paths if path.is_file()), None)
+        if path is None or not os.access(path, os.R_OK):
+            self._end(job, "failed", _unreadable(path, paths))
             return
 
         def report(progress: Progress) -> None:
             now.share = progress.file_share
 
         outcomes = self._index(path, report, now.stop)
-        if now.stop.is_set() or not outcomes or outcomes[0].status == "busy":
+        if now.stop.is_set() or not outcomes:
+            return
+        if outcomes[0].status == "busy":
+            if self._state(job.id) == "cancelled":
+                self._put_away(job)  # another process cancelled it
             return
         # Most have ended by now, with their lease. This is for those where there was nothing to do.
         self._end(job, "done" if outcomes[0].ok else "failed", outcomes[0].reason)
 
-    def _end(self, job: JobRow, state: str, message: str | None) -> None:
-        if self._state(job.id) == "running" and job.lease_owner is not None:
-            self._catalogue.release(job.id, job.lease_owner)  # its lease had run out
-        self._catalogue.end_waiting(job.id, "done" if state == "done" else "failed", message)
+    def _quarantine(self, job: JobRow, media_id: str) -> None:
+        reason = (
+            f"{job.take_overs} workers were lost while they indexed this file. Look at their logs; to try it "
+            "again: momentseek jobs retry."
+        )
+        self._delete_points(media_id)
+        self._catalogue.mark_failed(media_id, "quarantined", reason)
+        self._end(job, "failed", reason)
+
+    def _end(self, job: JobRow, state: Ended, message: str | None) -> None:
+        if not self._catalogue.finish(job.id, reserving_owner(), state, message):
+            self._catalogue.end_waiting(job.id, state, message)
         self._troubles.pop(job.id, None)
 
     def _have_trouble(self, job: JobRow, now: _Now, message: str) -> None:
@@ -184,6 +218,7 @@ class Worker:
         if self._troubles[job.id] >= TRIES:
             self._end(job, "failed", message)
             return
+        self._catalogue.release(job.id, reserving_owner())
         self._catalogue.note(job.id, message)
         now.stop.wait(self._pause_seconds)
 
@@ -193,6 +228,7 @@ class Worker:
         owner = new_owner()
         try:
             if not self._catalogue.claim_media(job.media_id, owner, 120):
+                self._catalogue.cancel(job.id)  # another process has begun with it, and will put it away
                 return
             try:
                 if self._catalogue.get_media(job.media_id).status == "indexing":
@@ -208,3 +244,14 @@ class Worker:
             return self._catalogue.get_job(job_id).state
         except NotFound:
             return None
+
+
+def _unreadable(path: Path | None, paths: Sequence[Path]) -> str:
+    me = worker_name(reserving_owner())
+    if path is not None:
+        return f"The worker {me} may not read {path}; change its permissions."
+    where = f": the worker {me} finds nothing at {paths[0]}" if paths else ""
+    return (
+        f"The original is no longer where it was{where}. A worker on another machine needs the folder at the "
+        "same place; then retry the job."
+    )

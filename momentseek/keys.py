@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -59,7 +58,7 @@ def list_keys(
     with one_line():
         settings = settings_of(config, data_dir)
         rows: list[KeyRow] = []
-        if _catalogue(settings).is_file():
+        if _has_library(settings):
             with _opened(settings) as keys:
                 rows = keys.list_keys()
     _print(rows, as_json)
@@ -85,7 +84,7 @@ def revoke(
 
 
 def has_keys(settings: Settings) -> bool:
-    if not _catalogue(settings).is_file():
+    if not _has_library(settings):
         return False
     with _opened(settings) as keys:
         return bool(keys.list_keys())
@@ -118,16 +117,17 @@ def _print(rows: list[KeyRow], as_json: bool) -> None:
 def _opened(settings: Settings) -> Iterator[Keys]:
     """Makes the library's folder where there is none: a key may come before the first media file."""
     from index.keys import Keys
+    from momentseek.engine import catalogue_place
 
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SettingsError(f"data_dir {settings.data_dir} cannot be used: {error.strerror}.") from None
-    with Keys.open(_catalogue(settings)) as keys:
+    with Keys.open(catalogue_place(settings)) as keys:
         yield keys
 
 
-def _catalogue(settings: Settings) -> Path:
-    from momentseek.engine import catalogue_path
+def _has_library(settings: Settings) -> bool:
+    from momentseek.engine import has_library
 
-    return catalogue_path(settings)
+    return has_library(settings)

@@ -6,7 +6,6 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -93,12 +92,11 @@ def _print(rows: list[PersonRow], as_json: bool) -> None:
 @contextmanager
 def _opened(settings: Settings) -> Iterator[People]:
     from index.people import People
-    from momentseek.engine import catalogue_path
+    from momentseek.engine import catalogue_place, has_library
 
-    path: Path = catalogue_path(settings)
-    if not path.is_file():
+    if not has_library(settings):
         raise NotFound(
             f"There is no library in {settings.data_dir} yet; make one with: momentseek ingest PATH"
         )
-    with People.open(path) as people:
+    with People.open(catalogue_place(settings)) as people:
         yield people

@@ -6,16 +6,15 @@ until every file is in the new one. Interrupted, the same command goes on where 
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 
 from core.errors import NotFound
 from core.settings import Settings
 from index.rows import FAILED, SEARCHABLE, MediaRow
-from index.stores.edge_wire import generation_dir
 from ingest.progress import OnProgress, Outcome
 from momentseek.engine import Engine
 from momentseek.remote import running_server
+from momentseek.stores import drop_generation
 
 _ALL = 10_000_000
 
@@ -71,6 +70,6 @@ def _remove_old(engine: Engine) -> tuple[str, ...]:
     if old and running_server(settings.data_dir):
         return tuple(old)
     for name in old:
-        shutil.rmtree(generation_dir(settings.data_dir, name), ignore_errors=True)
+        drop_generation(settings, name)
         engine.catalogue.forget_generation(name)
     return ()

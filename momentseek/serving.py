@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import secrets
 import signal
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import typer
@@ -15,7 +17,7 @@ from core.errors import InvalidRequest, MomentseekError
 from core.settings import ServerSettings, Settings
 from index.keys import Keys
 from momentseek import __version__
-from momentseek.engine import Engine, catalogue_path
+from momentseek.engine import Engine, catalogue_place
 from momentseek.keys import has_keys
 from momentseek.remote import announce, running_server, withdraw
 
@@ -29,15 +31,6 @@ _LAST_ANSWERS_SECONDS = 3
 def run_server(settings: Settings, insecure: bool) -> None:
     """Until Ctrl-C or SIGTERM. Raises InvalidRequest for an address others can reach while there is no key,
     unless ``insecure``."""
-    import uvicorn
-
-    from api.app import create_app
-    from api.exports.clips import sweep
-    from api.floods import Places
-    from api.keyring import Keyring
-    from api.redact import log_config
-    from momentseek.stopping import StoppingServer
-
     host = settings.server.host
     open_without_keys = _is_local(host) or insecure
     if not open_without_keys and not has_keys(settings):
@@ -46,15 +39,28 @@ def run_server(settings: Settings, insecure: bool) -> None:
             "keys add NAME --scope read` (and one with --scope admin for yourself), use 127.0.0.1, or "
             "--insecure if everybody who reaches it may do everything."
         )
+    # With a database that several share, servers may share the folder, too; commands then talk to the first.
     other = running_server(settings.data_dir)
-    if other:
+    if other and settings.catalogue.url is None:
         raise MomentseekError(f"This library is being served already, at {other.url}.")
     token = secrets.token_urlsafe(32)
     with (
-        Engine(settings) as engine, Keys.open(catalogue_path(settings)) as keys,
+        Engine(settings) as engine, Keys.open(catalogue_place(settings)) as keys,
         _bind(host, settings.server.port) as listener,
     ):
-        engine.warm_up()
+        with ThreadPoolExecutor(1) as beside:
+            # Half of a start is reading modules: models and the store's process start meanwhile.
+            warmed = beside.submit(engine.warm_up)
+            import uvicorn
+
+            from api.app import create_app
+            from api.exports.clips import sweep
+            from api.floods import Places
+            from api.keyring import Keyring
+            from api.redact import log_config
+            from momentseek.stopping import StoppingServer
+
+            warmed.result()
         url = f"http://{_shown(host)}:{listener.getsockname()[1]}"
         app = create_app(
             engine, settings.server, __version__, _allowed_hosts(settings.server),
@@ -73,13 +79,17 @@ def run_server(settings: Settings, insecure: bool) -> None:
         sweep(engine.export_dir())
         engine.incoming.sweep()
         engine.start_work()
-        announce(settings.data_dir, url, token)
+        # What is here now stays: to look through it again and again would hold up searches.
+        gc.freeze()
+        if other is None:
+            announce(settings.data_dir, url, token)
         typer.echo(f"momentseek serves {settings.data_dir} at {url} (API: {url}/docs). Stop it with Ctrl-C.")
         try:
             with _signals_only_end_it():
                 server.run([listener])
         finally:
-            withdraw(settings.data_dir)
+            if other is None:
+                withdraw(settings.data_dir)
 
 
 @contextmanager

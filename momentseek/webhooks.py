@@ -110,7 +110,10 @@ class Webhooks:
                 self._ending.wait(_TROUBLE_SECONDS)
 
     def _round(self) -> bool:
-        """One delivery for each webhook that has one due; whether there were any."""
+        """One delivery for each webhook that has one due; whether there were any. Of several servers that
+        share the catalogue, one does this."""
+        if not self.rows.leads("webhooks"):
+            return False
         now = time.monotonic()
         self._resting = {one: until for one, until in self._resting.items() if until > now}
         found = self.rows.due(self._resting)

@@ -16,6 +16,7 @@ from embed.embedder import Embedder, FaceEmbedder
 from index.store import VectorStore, Where
 from search.chance import Calibration
 from search.evidence import Wanted
+from search.known_pictures import KnownPictures
 from search.query import Box, Example, Mode, Query, Reference
 
 KINDS: dict[Mode, tuple[Kind, ...]] = {
@@ -143,6 +144,7 @@ class Describer:
     ):
         self._store, self._embedder, self._calibration = store, embedder, calibration
         self._faces, self._words, self._open_frame = faces, words, open_frame
+        self._known = KnownPictures()
 
     def wanted(self, query: Query) -> Wanted:
         """Raises InvalidRequest (and its kin), NotFound and StoreError."""
@@ -200,7 +202,9 @@ class Describer:
             if len(stored):
                 return stored
             image = self._open_frame(example.reference)
-        return self._picture(mode, image, example.box_xyxy)
+        return self._known.vectors(
+            mode, image, example.box_xyxy, lambda: self._picture(mode, image, example.box_xyxy)
+        )
 
     def _picture(self, mode: Mode, image: Image, box_xyxy: Box | None) -> Vectors:
         if mode == "face":

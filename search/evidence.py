@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,11 +16,14 @@ from index.store import VectorStore, Where
 from search.chance import Calibration, Chance
 
 _FIRST_LOOK = 1000
-"""Hits of the first round: enough to name every media file worth a second look."""
+"""Hits of the first look: enough to name every media file worth a second one."""
 
 _SECOND_LOOK = (3_000, 20_000)
-"""Hits of the second round, all from the candidates: their curves. So many of one vector, and where they are
+"""Hits of the second look, all from the candidates: their curves. So many of one vector, and where they are
 not enough, so many: asked for 20 000, the store takes four times as long although it finds 1 000."""
+
+_SMALL_LIBRARY = 10_000
+"""Points. Of so many no more reach the floor than the first look may return."""
 
 _MOST_OF_ONE = 500_000
 """Points of one media file that a curve is drawn from: some ten hours."""
@@ -73,22 +77,32 @@ class Finder:
 
     def find(self, wanted: Wanted, where: Where, least_z: float, share: float) -> Evidence:
         """Every hit that may be part of a moment: of the media with a hit of at least ``least_z``, whatever
-        reaches ``share`` of that."""
-        where = replace(where, kinds=wanted.kinds)
+        reaches ``share`` of that. Of a small library all that reaches it: a second round may lift some."""
+        where = _within(wanted, where)
         chance = self.chance(wanted)
-        floor = min(one.cosine(least_z * share) for one in chance.values())
-        hits = self._best(wanted, where, _FIRST_LOOK, floor)
+        line, floor = (min(one.cosine(z) for one in chance.values()) for z in (least_z, least_z * share))
+        # One point in fifty or more reaches the floor, hardly any the line. Where there are many points, the
+        # first look only says which media it is about.
+        first = max(line, floor) if where.media_ids is None and self._has_many(wanted) else floor
+        hits = self._best(wanted, where, _FIRST_LOOK, first)
         z = _z(hits, chance)
         candidates = sorted({hits.media_id[row] for row in np.flatnonzero(z >= least_z)})
-        if len(hits) >= _FIRST_LOOK and candidates:
-            of_candidates = replace(where, media_ids=tuple(candidates))
-            for most in _SECOND_LOOK:
-                found = self._found(wanted, of_candidates, most, floor)
-                if max(map(len, found)) < most:
-                    break
-            hits = _each_once(found)
+        if candidates and (first > floor or len(hits) >= _FIRST_LOOK):
+            hits = _each_once(self._of_media(wanted, where, candidates, floor))
             z = _z(hits, chance)
         return Evidence(hits, z, chance)
+
+    def again(
+        self, wider: Wanted, added: int, first: Evidence, where: Where, least_z: float, share: float
+    ) -> Evidence:
+        """The hits of ``first`` and what the last ``added`` vectors of ``wider`` find beside them in the same
+        media, held against chance as it is for all of ``wider``."""
+        chance = self.chance(wider)
+        floor = min(one.cosine(least_z * share) for one in chance.values())
+        new = replace(wider, like=wider.like[len(wider.like) - added :])
+        found = self._of_media(new, _within(wider, where), sorted(set(first.hits.media_id)), floor)
+        hits = _each_once([first.hits, *found])
+        return Evidence(hits, _z(hits, chance), chance)
 
     def everything_in(self, wanted: Wanted, where: Where) -> Evidence:
         """Every hit ``where`` allows, however low: for one media file. At most _MOST_OF_ONE, the best."""
@@ -107,18 +121,44 @@ class Finder:
         # How near pictures come to each other says nothing about how near words come to them.
         known = calibration.measured or wanted.from_words
         usual = calibration.prior if known else sample.chance(calibration.prior)
-        learned = usual.of_query((sample.vectors @ wanted.like.T).max(axis=1), len(set(sample.shots)))
+        learned = usual.of_query((sample.vectors @ wanted.like.T).max(axis=1), sample.several)
         return dict.fromkeys(wanted.kinds, learned.among(sample.points))
+
+    def _has_many(self, wanted: Wanted) -> bool:
+        # What does not learn from the library is not lifted by a second round, either.
+        return not wanted.calibration.learns or self._samples.get(wanted.name).points > _SMALL_LIBRARY
 
     def _best(self, wanted: Wanted, where: Where, limit: int, floor: float | None) -> Points:
         """Hits of all query vectors together, each point once with its best cosine, best first."""
         return _each_once(self._found(wanted, where, limit, floor))
+
+    def _of_media(
+        self, wanted: Wanted, where: Where, media_ids: Sequence[str], floor: float
+    ) -> list[Points]:
+        """The hits from these media."""
+        where, found = replace(where, media_ids=tuple(media_ids)), [Points.empty(wanted.name)]
+        for most in _SECOND_LOOK if media_ids else ():
+            found = self._found(wanted, where, most, floor)
+            if not _is_full(found, most):
+                break
+        return found
 
     def _found(self, wanted: Wanted, where: Where, limit: int, floor: float | None) -> list[Points]:
         """The best hits of each query vector, at most ``limit``; of all together where some are unlike."""
         if len(wanted.unlike):
             return [self._store.recommend(wanted.name, wanted.like, wanted.unlike, where, limit, floor)]
         return self._store.query(wanted.name, wanted.like, where, limit, floor)
+
+
+def _within(wanted: Wanted, where: Where) -> Where:
+    """The kinds that are wanted. Where these are all that have such a vector nothing is said of them: the
+    store would look at every point to see that it fits."""
+    return replace(where, kinds=None if set(wanted.kinds) == set(_KINDS[wanted.name]) else wanted.kinds)
+
+
+def _is_full(found: Sequence[Points], limit: int) -> bool:
+    """Whether there may be more than was asked for."""
+    return max(map(len, found)) >= limit
 
 
 def _each_once(found: Sequence[Points]) -> Points:
@@ -132,6 +172,8 @@ def _each_once(found: Sequence[Points]) -> Points:
 
 def _z(hits: Points, chance: Mapping[Kind, Chance]) -> NDArray[np.float32]:
     """Scores of hits, each against the chance of its own kind."""
+    if len(set(chance.values())) == 1:
+        return next(iter(chance.values())).z(hits.score)
     z = np.zeros(len(hits), np.float32)
     kinds = np.array(hits.kind)
     for kind, one in chance.items():
@@ -142,11 +184,14 @@ def _z(hits: Points, chance: Mapping[Kind, Chance]) -> NDArray[np.float32]:
 
 @dataclass(frozen=True, slots=True)
 class _Sample:
-    """Vectors (n, d) of points drawn from a library of ``points``, and the shot that each is from."""
+    """Vectors (n, d) of points drawn from a library of ``points``, and the shot that each is from, of
+    ``several`` shots in all. ``written`` is how many points of any kind the store had."""
 
     vectors: Vectors
     shots: list[tuple[str, int]]
+    several: int
     points: int
+    written: int
     _learned: dict[Chance, Chance] = field(default_factory=dict)
 
     def chance(self, prior: Chance) -> Chance:
@@ -156,7 +201,8 @@ class _Sample:
 
 
 class _Samples:
-    """The fixed random sample of every kind of vector, read again now and then: libraries grow."""
+    """The fixed random sample of every kind of vector, read again when the library has grown or shrunk: to
+    read it takes longer than most questions, to see that nothing has changed next to nothing."""
 
     def __init__(self, store: VectorStore, size: int):
         self._store, self._size = store, size
@@ -164,14 +210,20 @@ class _Samples:
 
     def get(self, name: VectorName) -> _Sample:
         now = time.monotonic()
-        kept = self._kept.get(name)
-        if kept is None or now - kept[0] > _SAMPLE_SECONDS:
-            kept = self._kept[name] = now, self._draw(name)
-        return kept[1]
+        since, sample = self._kept.get(name, (-math.inf, None))
+        if sample is not None and now - since <= _SAMPLE_SECONDS:
+            return sample
+        written = self._store.count(Where())
+        if sample is None or sample.written != written:
+            sample = self._draw(name, written)
+        self._kept[name] = now, sample
+        return sample
 
-    def _draw(self, name: VectorName) -> _Sample:
+    def _draw(self, name: VectorName, written: int) -> _Sample:
         kinds = _KINDS[name]
         drawn = [self._store.sample(name, Where(kinds=(kind,)), self._size) for kind in kinds]
         points = Points.concatenate(drawn)
         shots = list(zip(points.media_id, points.shot.tolist(), strict=True))
-        return _Sample(points.vectors, shots, self._store.count(Where(kinds=kinds)))
+        return _Sample(
+            points.vectors, shots, len(set(shots)), self._store.count(Where(kinds=kinds)), written
+        )

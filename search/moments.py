@@ -22,10 +22,14 @@ def find_moments(
     evidence: Evidence, least_z: float, growth: Growth, references: Sequence[Reference] = ()
 ) -> list[Moment]:
     """Every stretch whose best hit reaches ``least_z``, best first."""
-    media = np.array(evidence.hits.media_id)
+    media = evidence.hits.media_id
+    rows_of: dict[str, list[int]] = {media[row]: [] for row in np.flatnonzero(evidence.z >= least_z)}
+    for row, media_id in enumerate(media):
+        if media_id in rows_of:
+            rows_of[media_id].append(row)
     moments: list[Moment] = []
-    for media_id in sorted({str(media[row]) for row in np.flatnonzero(evidence.z >= least_z)}):
-        rows = np.flatnonzero(media == media_id)
+    for media_id in sorted(rows_of):
+        rows = np.array(rows_of[media_id])
         hits = evidence.hits[rows]
         curve = curve_of(hits, evidence.z[rows], references)
         moments += [_moment(hits, curve, span) for span in grow(curve, least_z, growth, hits.shot[curve.hit])]

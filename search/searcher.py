@@ -179,14 +179,12 @@ class Searcher:
         where = self._where(filters, media_ids)
         evidence = self._find(wanted, where, least, filters)
         watch.lap("candidates")
+        wider = self._widened(terms, wanted, evidence, least)
+        if wider is not None:
+            evidence = lifted(evidence, self._find_again(wanted, wider, evidence, where, least, filters))
+            watch.lap("candidates")
         moments = self._moments(terms, evidence, least)
         watch.lap("curves")
-        wider = widened(self._store, wanted, evidence, moments[0]) if moments else None
-        if wider is not None:
-            evidence = lifted(evidence, self._find(wider, where, least, filters))
-            watch.lap("candidates")
-            moments = self._moments(terms, evidence, least)
-            watch.lap("curves")
         if terms.refine and self._refiner is not None:
             moments = self._refiner.refine(moments, wanted.like, evidence.chance, least)
             watch.lap("refine")
@@ -230,6 +228,21 @@ class Searcher:
 
     def _find(self, wanted: Wanted, where: Where, least_z: float, filters: Filters) -> Evidence:
         evidence = self._finder.find(wanted, where, least_z, self._growth.share)
+        stretch = filters.stretch_seconds
+        return evidence if stretch is None else cut_to(evidence, stretch)
+
+    def _widened(
+        self, terms: Terms, wanted: Wanted, evidence: Evidence, least_z: float
+    ) -> Wanted | None:
+        """The question of the second round. Only sure moments count for it; the others can wait."""
+        sure = self._moments(terms, evidence, max(least_z, wanted.calibration.scale.high))
+        return widened(self._store, wanted, evidence, sure[0]) if sure else None
+
+    def _find_again(
+        self, wanted: Wanted, wider: Wanted, first: Evidence, where: Where, least_z: float, filters: Filters
+    ) -> Evidence:
+        added = len(wider.like) - len(wanted.like)
+        evidence = self._finder.again(wider, added, first, where, least_z, self._growth.share)
         stretch = filters.stretch_seconds
         return evidence if stretch is None else cut_to(evidence, stretch)
 

@@ -77,7 +77,7 @@ def loop(path: Path, out: Path, seconds: float) -> None:
         for turn in range(turns):
             for content, pts, dts, duration, key, base in data:
                 packet = av.Packet(content)
-                packet.pts, packet.dts = int(pts or 0) + turn * length, int(dts) + turn * length
+                packet.pts, packet.dts = int(pts or 0) + turn * length, int(dts or 0) + turn * length
                 packet.duration, packet.time_base, packet.stream = duration, base, copied
                 packet.is_keyframe = key
                 target.mux(packet)

@@ -6,6 +6,7 @@ machine has them.
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -53,14 +54,18 @@ def settings_of(profile: str, rate: float | None = None, **changes: Any) -> Sett
 
 def models_of(settings: Settings) -> Models:
     """Raises ImportError where the extra ``models`` is missing and the profile needs it."""
-    if settings.profile == "offline":
-        from momentseek.parts import face_part, region_detector, visual_part
+    return {"offline": _offline_models, "default": _default_models}[settings.profile](settings)
 
-        faces = face_part(settings)
-        return Models(
-            visual_part(settings).embedder, region_detector(settings), faces.indexing if faces else None
-        )
-    return _default_models(settings)
+
+def _offline_models(settings: Settings) -> Models:
+    from detect.detectors.dlib_faces import DlibFaceDetector
+    from detect.detectors.salient import SalientRegions
+    from embed.embedders.dlib_face import DlibFaceEmbedder
+    from embed.embedders.mobilenet import MobileNetEmbedder
+
+    faces = FaceParts(DlibFaceDetector(settings.ingest.max_side_px), DlibFaceEmbedder(), settings.faces)
+    embedder = MobileNetEmbedder(settings.model_dir, settings.embedder.precision)
+    return Models(embedder, SalientRegions(settings.detector.max_regions), faces)
 
 
 def _default_models(settings: Settings) -> Models:
@@ -93,8 +98,10 @@ def _random_yolo(folder: Path) -> Path:
 
     path = folder / "yolo11n-random.pt"
     if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        load_ultralytics(folder).YOLO("yolo11n.yaml", task="detect").save(path)
+        load_ultralytics(folder)
+        from ultralytics import YOLO as Network
+
+        Network("yolo11n.yaml", task="detect").save(path)
     return path
 
 
@@ -135,7 +142,7 @@ class Pipeline:
     """Indexes one video after the other, each into an empty library."""
 
     def __init__(self, settings: Settings, models: Models, decoder: Decoder) -> None:
-        self._settings, self._decoder = settings, decoder
+        self._settings, self.decoder = settings, decoder
         self._analyzer = Analyzer(models.embedder, models.detector, settings.detector.tiles, models.faces)
         self._dimensions: dict[Any, int] = {"visual": models.embedder.dimension}
         if models.faces:
@@ -150,12 +157,12 @@ class Pipeline:
                 Catalogue.open(folder / "catalogue.sqlite") as catalogue,
                 EdgeStore(folder, "bench", self._dimensions) as store,
             ):
-                catalogue.add_generation("bench", "{}", active=True)
+                catalogue.add_generation("bench", {}, active=True)
                 parts = Parts(
-                    catalogue, store, self._analyzer, self._decoder, "bench", self._settings.ingest,
+                    catalogue, store, self._analyzer, self.decoder, "bench", self._settings.ingest,
                     lambda media_id: folder / "storyboards" / media_id,
                 )  # fmt: skip
-                yield Library(Ingest(parts), store, folder)
+                yield Library(Ingest(parts), store, folder, self.decoder)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -165,6 +172,13 @@ class Library:
     ingest: Ingest
     store: EdgeStore
     folder: Path
+    decoder: Decoder
+
+    @property
+    def processes(self) -> dict[str, int]:
+        """By what they do; those that have not started yet are 0."""
+        owner = EdgeStore.owner(self.folder)
+        return {"main": os.getpid(), "decode": self.decoder.pid or 0, "store": owner or 0}
 
     def add(self, video: Path) -> Outcome:
         """Raises RuntimeError where the video cannot be indexed."""

@@ -36,7 +36,8 @@ class Tutorial:
         self._torch = importlib.import_module("torch")
         self._client = importlib.import_module("qdrant_client")
         open_clip = importlib.import_module("open_clip")
-        self._yolo = load_ultralytics(model_dir).YOLO("yolo11n.yaml", task="detect")
+        load_ultralytics(model_dir)
+        self._yolo = importlib.import_module("ultralytics").YOLO("yolo11n.yaml", task="detect")
         self._clip, _, self._preprocess = open_clip.create_model_and_transforms("ViT-B-32-256")
         self._clip.eval()
         self._boxes = boxes

@@ -60,9 +60,9 @@ async def measure(
     phases = {}
     for name, added in (("nothing else", None), ("while videos are indexed", film)):
         _say(name)
-        before, processor = os.getloadavg()[0], sum(map(_processor_seconds, processes))
+        before, processor = os.getloadavg()[0], sum(map(processor_seconds, processes))
         seen = await run_phase(url, asked, searchers, seconds, added)
-        processor = sum(map(_processor_seconds, processes)) - processor
+        processor = sum(map(processor_seconds, processes)) - processor
         phases[name] = {
             **figures(seen), "processor_seconds": round(processor, 2),
             "load_before": round(before, 1), "load_after": round(os.getloadavg()[0], 1),
@@ -89,7 +89,7 @@ def serving(data_dir: Path) -> Iterator[tuple[str, int]]:
         process.wait(30)
 
 
-def _processor_seconds(pid: int) -> float:
+def processor_seconds(pid: int) -> float:
     """Taken so far by a process with its threads, without its children; 0 where the system does not say."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()

@@ -15,7 +15,7 @@ from core.types import Image, Vectors
 from embed.embedder import Encoding
 from embed.mobilenet_graph import STRIDE, build
 from embed.models import EMBEDDERS, EmbedderModel
-from embed.pooling import Whitening, pool
+from embed.pooling import Whitening, pool, without_blas_threads
 from embed.runtime import compile_model, converted, openvino_precision, run
 from embed.torch_file import read_state_dict
 
@@ -62,7 +62,8 @@ class MobileNetEmbedder:
         return [encoding for encoding in encodings if encoding is not None]
 
     def describe(self, encodings: Sequence[Encoding], boxes: Sequence[Boxes]) -> list[Vectors]:
-        return [self._describe_one(encoding, own) for encoding, own in zip(encodings, boxes, strict=True)]
+        with without_blas_threads():
+            return [self._describe_one(encoding, own) for encoding, own in zip(encodings, boxes, strict=True)]
 
     def _describe_one(self, encoding: Encoding, boxes: Boxes) -> Vectors:
         if encoding.feature_map is None:

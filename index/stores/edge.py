@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,11 +15,23 @@ from core.record import Points, VectorName
 from core.types import Kind, Vectors
 from index.store import Where
 from index.stores import edge_wire as wire
-from index.stores.edge_link import Link
+from index.stores.edge_about import About, Method
+from index.stores.edge_link import Link, run_compaction
 from index.stores.schema import check_points, check_vectors, dimension_of, sets_nothing
 
 _BATCH_POINTS = 2_000
 _PAGE_POINTS = 20_000
+
+QUANTISED_FROM_POINTS = 200_000
+"""From here on bytes are looked at first; docs/speed.md has the figures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compacted:
+    """How many points were put in order, and how they are searched from now on."""
+
+    points: int
+    method: Method
 
 
 class EdgeStore:
@@ -53,6 +66,12 @@ class EdgeStore:
             self._link.close()
             raise
 
+    @classmethod
+    def of_existing(cls, data_dir: Path, generation: str, *, min_free_disk_mb: int = 500) -> Self:
+        """One that is there, whatever its dimensions. Raises StoreDamaged when it is not."""
+        dimensions: dict[Any, int] = About.read(wire.generation_dir(Path(data_dir), generation)).dimensions
+        return cls(data_dir, generation, dimensions, min_free_disk_mb=min_free_disk_mb, create=False)
+
     @staticmethod
     def owner(data_dir: Path) -> int | None:
         """The process that holds the index in ``data_dir``, or None (0 when it did not say)."""
@@ -82,6 +101,20 @@ class EdgeStore:
         if limit < 1 or not len(vectors):
             return [Points.empty(vector_name) for _ in vectors]
         found: list[Points] = self._call("query", vector_name, vectors, where, limit, score_threshold)
+        return found
+
+    def query_exactly(
+        self,
+        vector_name: VectorName,
+        vectors: Vectors,
+        where: Where,
+        limit: int,
+        score_threshold: float | None = None,
+    ) -> list[Points]:
+        """As ``query``, but every vector is looked at, however many there are."""
+        check_vectors(vectors, vector_name, self._dimensions)
+        asked = vector_name, vectors, where, limit, score_threshold
+        found: list[Points] = self._call("query", *asked, True)
         return found
 
     def recommend(
@@ -132,6 +165,21 @@ class EdgeStore:
         self._unflushed = True
         self._call("delete", where)
 
+    def compact(self, method: Method | None = None) -> Compacted:
+        """Put the points in order, so that a large index is searched quickly: a copy is made, worked on by
+        a process of its own and then taken for the original, with all that was written meanwhile. Searches
+        go on; they wait while the copy is made and while it is taken in.
+
+        Without ``method`` the number of points decides. Raises DiskFull, and StoreError when the store
+        process has ended meanwhile.
+        """
+        self._check_room_for_a_copy()
+        folder, points = self._call("copy_out")
+        chosen = method or ("quantised" if points >= QUANTISED_FROM_POINTS else "exact")
+        run_compaction(Path(folder), chosen)
+        self._call("take_in", folder, chosen)
+        return Compacted(points, chosen)
+
     def size_bytes(self) -> int:
         """Blocks in use: the store's files are sparse and look larger than they are."""
         total = 0
@@ -171,6 +219,16 @@ class EdgeStore:
             limit -= len(page)
             if after is None:
                 return
+
+    def _check_room_for_a_copy(self) -> None:
+        """The copy itself, and what it is rewritten into."""
+        free, needed = shutil.disk_usage(self._data_dir).free, 3 * self.size_bytes()
+        if free - needed < self._min_free_bytes:
+            raise DiskFull(
+                f"{free // 1_000_000} MB are free on the disk of {self._data_dir}; to compact this index "
+                f"takes {needed // 1_000_000} MB for a while, and {self._min_free_bytes // 1_000_000} MB are "
+                "kept free. Make room, or lower ingest.min_free_disk_mb."
+            )
 
     def _check_disk(self, batch: Points) -> None:
         """A full disk kills the process that writes to a mapped file: stop well before."""

@@ -135,17 +135,34 @@ def _knock(data_dir: Path) -> Connection | None:
     return None
 
 
+def run_compaction(shard_dir: Path, method: str) -> None:
+    """Raises StoreError with the last words of the process when it fails."""
+    command = [sys.executable, "-P", "-m", "index.stores.edge_compact", str(shard_dir.resolve()), method]
+    ended = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd="/", env=_environment(),
+        check=False,
+    )  # fmt: skip
+    if ended.returncode:
+        said = " ".join(ended.stderr.split())[-300:] or f"exit code {ended.returncode}"
+        raise StoreError(f"The copy of the index could not be put in order ({said}). The index is as it was.")
+
+
+def _environment() -> dict[str, str]:
+    """A process of ours finds this very code."""
+    root = str(Path(__file__).resolve().parents[2])
+    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+
+
 def _start(data_dir: Path, linger_seconds: float) -> subprocess.Popen[bytes]:
     """In a session of its own, so that Ctrl-C in a terminal stops the command and not the store."""
     log = wire.log_path(data_dir)
-    root = str(Path(__file__).resolve().parents[2])
-    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     with _open_log(log) as words:
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "index.stores.edge_process", str(data_dir.resolve()),
              "--linger-seconds", str(linger_seconds)],
             stdin=subprocess.DEVNULL, stdout=words, stderr=words, start_new_session=True, cwd="/",
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+            env=_environment(),
         )
     # Somebody has to wait for it in the end, or it stays as a zombie for as long as this process lives.
     threading.Thread(target=process.wait, name="store-process", daemon=True).start()

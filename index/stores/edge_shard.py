@@ -5,10 +5,11 @@ Vectors are kept as float16: half the memory and disk of float32, scores differ 
 
 from __future__ import annotations
 
-import json
 import shutil
+import time
 from array import array
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -21,13 +22,25 @@ from core.errors import StoreDamaged, StoreError
 from core.record import Points, VectorName
 from core.types import Vectors
 from index.store import Where
+from index.stores.edge_about import FIRST_SHARD, About, Method, damaged
 from index.stores.edge_rows import Rows
 from index.stores.schema import INDEXED, dimension_of, payloads, sets_nothing, unit
 
-SCHEMA = 1
 FLUSH_EVERY_POINTS = 20_000
 _EXACT = edge.SearchParams(exact=True)
+_RESCORED = edge.SearchParams(
+    quantization=edge.QuantizationSearchParams(rescore=True, oversampling=2.0)
+)
+"""Twice as many as are asked for are found by their bytes, and the best by their vectors are taken."""
 _FIELD_TYPES = {"keyword": edge.PayloadSchemaType.Keyword, "float": edge.PayloadSchemaType.Float}
+
+
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """A copy in the making: its folder, and what was written since in order, ids or what was deleted."""
+
+    name: str
+    changes: list[list[str] | Where]
 
 
 class EdgeGeneration:
@@ -44,10 +57,13 @@ class EdgeGeneration:
                 raise StoreDamaged(f"The index {path} is missing. Run `momentseek doctor` to make it again.")
             _create(path, dimensions)
         self.path = path
-        self.dimensions = _read_dimensions(path)
+        self._about = About.read(path)
+        self.dimensions = self._about.dimensions
         if dimensions is not None:
             self.check_dimensions(dimensions)
-        self._edge = _load(path)
+        self._copy: _Copy | None = None
+        self._drop_copies()
+        self._edge = _load(path, self._about.shard)
         self._rows = Rows()
         self._unflushed = 0
         self._ensure_indexes()
@@ -69,6 +85,8 @@ class EdgeGeneration:
         ]
         self._rows.forget(UUID(point_id).int for point_id in points.id)
         self._edge.update(edge.UpdateOperation.upsert_points(rows))
+        if self._copy is not None:
+            self._copy.changes.append(list(points.id))
         self._unflushed += len(rows)
         if self._unflushed >= FLUSH_EVERY_POINTS:
             self.flush()
@@ -84,10 +102,11 @@ class EdgeGeneration:
         where: Where,
         limit: int,
         score_threshold: float | None,
+        exact: bool = False,
     ) -> list[Points]:
         dimension_of(vector_name, self.dimensions)
         queries = [edge.Query.Nearest(vector.tolist(), using=vector_name) for vector in vectors]
-        return self._ask(vector_name, queries, where, limit, score_threshold)
+        return self._ask(vector_name, queries, where, limit, score_threshold, exact)
 
     def recommend(
         self,
@@ -114,11 +133,15 @@ class EdgeGeneration:
         where: Where,
         limit: int,
         score_threshold: float | None,
+        exact: bool = False,
     ) -> list[Points]:
+        # Of a few media every vector is looked at: they are found by an index of their own.
+        exact = exact or self._about.method == "exact" or where.media_ids is not None
+        params, condition = _EXACT if exact else _RESCORED, edge_filter(where)
         requests = [
             edge.QueryRequest(
-                limit=limit, query=query, filter=edge_filter(where), score_threshold=score_threshold,
-                params=_EXACT, with_payload=False, with_vector=False,
+                limit=limit, query=query, filter=condition, score_threshold=score_threshold,
+                params=params, with_payload=False, with_vector=False,
             )
             for query in queries
         ]
@@ -164,6 +187,8 @@ class EdgeGeneration:
         assert condition is not None
         self._rows.clear()
         self._edge.update(edge.UpdateOperation.delete_points_by_filter(condition))
+        if self._copy is not None:
+            self._copy.changes.append(where)
         self._unflushed += 1
 
     def info(self) -> dict[str, Any]:
@@ -172,6 +197,54 @@ class EdgeGeneration:
             "points": shard.points_count, "segments": shard.segments_count, "path": str(self.path),
             "dimensions": self.dimensions,
         }
+
+    def copy_out(self) -> tuple[str, int]:
+        """Copy everything as it is now, to be put in order beside; what is written from now on is noted down.
+        Returns the copy's folder and how many points are in it."""
+        self.flush()
+        self._copy = None
+        self._drop_copies()
+        name = f"{FIRST_SHARD}-{time.time_ns()}"
+        shutil.copytree(self.path / self._about.shard, self.path / name)
+        self._copy = _Copy(name, [])
+        return str(self.path / name), self._edge.info().points_count
+
+    def take_in(self, folder: str, method: Method) -> None:
+        """Go on with a copy that was put in order, after what was written meanwhile is in it, too.
+
+        Raises StoreError when it is not the last one made by this process: nobody knows then what it lacks.
+        """
+        if self._copy is None or folder != str(self.path / self._copy.name):
+            raise StoreError("This copy of the index is out of date: the store was started anew. Try again.")
+        name, changes = self._copy.name, self._copy.changes
+        fresh = _load(self.path, name)
+        for change in changes:
+            self._repeat(change, fresh)
+        fresh.flush()
+        about = replace(self._about, shard=name, method=method)
+        about.write(self.path)
+        self._edge.close()
+        self._edge, self._about, self._copy = fresh, about, None
+        self._drop_copies()
+
+    def _repeat(self, change: list[str] | Where, fresh: edge.EdgeShard) -> None:
+        if isinstance(change, Where):
+            condition = edge_filter(change)
+            assert condition is not None  # delete refuses such
+            fresh.update(edge.UpdateOperation.delete_points_by_filter(condition))
+            return
+        records = self._edge.retrieve(list(change), True, True)
+        points = [
+            edge.Point(record.id, _vectors(record), record.payload or {})  # type: ignore[arg-type]
+            for record in records
+        ]
+        fresh.update(edge.UpdateOperation.upsert_points(points))
+
+    def _drop_copies(self) -> None:
+        """Folders that were in the making when a process ended, or have had their day."""
+        for folder in self.path.glob(f"{FIRST_SHARD}*"):
+            if folder.name != self._about.shard:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def close(self) -> None:
         self._edge.flush()
@@ -251,9 +324,9 @@ def _create(path: Path, dimensions: Mapping[str, int]) -> None:
     """Make the whole directory aside and move it into place: a killed process leaves no half of one."""
     aside = path.with_name(path.name + ".creating")
     shutil.rmtree(aside, ignore_errors=True)
-    (aside / "shard").mkdir(parents=True)
-    (aside / "about.json").write_text(json.dumps({"schema": SCHEMA, "dimensions": dict(dimensions)}), "utf-8")
-    shard = edge.EdgeShard.create(str(aside / "shard"), edge.EdgeConfig(vectors={
+    (aside / FIRST_SHARD).mkdir(parents=True)
+    About(dict(dimensions)).write(aside)
+    shard = edge.EdgeShard.create(str(aside / FIRST_SHARD), edge.EdgeConfig(vectors={
         name: edge.EdgeVectorParams(size, edge.Distance.Cosine, datatype=edge.VectorStorageDatatype.Float16)
         for name, size in dimensions.items()
     }))
@@ -264,30 +337,11 @@ def _create(path: Path, dimensions: Mapping[str, int]) -> None:
     aside.rename(path)
 
 
-def _read_dimensions(path: Path) -> dict[str, int]:
+def _load(path: Path, shard: str) -> edge.EdgeShard:
     try:
-        about = json.loads((path / "about.json").read_text("utf-8"))
-        schema, dimensions = int(about["schema"]), {str(k): int(v) for k, v in about["dimensions"].items()}
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        raise _damaged(path, error) from None
-    if schema != SCHEMA:
-        raise StoreError(f"The index {path} was written by another version (schema {schema}, here {SCHEMA}).")
-    return dimensions
-
-
-def _load(path: Path) -> edge.EdgeShard:
-    try:
-        return edge.EdgeShard.load(str(path / "shard"))
+        return edge.EdgeShard.load(str(path / shard))
     except BaseException as error:  # a panic in the binding derives from BaseException
-        raise _damaged(path, error) from None
-
-
-def _damaged(path: Path, error: BaseException) -> StoreDamaged:
-    reason = " ".join(str(error).split())[:300]
-    return StoreDamaged(
-        f"The index {path} cannot be read ({reason}). Run `momentseek doctor`, or move that folder away and "
-        "ingest again."
-    )
+        raise damaged(path, error) from None
 
 
 def _best_score(cosine: float) -> float:
@@ -303,6 +357,11 @@ def _cosine_of(best_score: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _say(dimensions: Mapping[str, int]) -> str:
     return ", ".join(f"{size} numbers ({name})" for name, size in sorted(dimensions.items()))
+
+
+def _vectors(record: edge.Record) -> dict[str, array[float]]:
+    stored: Any = record.vector or {}
+    return {name: array("f", vector) for name, vector in stored.items()}
 
 
 def _vector(record: edge.Record, vector_name: str) -> array[float]:

@@ -23,7 +23,7 @@ from typing import IO, Any
 
 from core.errors import DiskFull, StoreBusy, StoreDamaged, StoreError
 
-PROTOCOL = 1
+PROTOCOL = 2
 SOCKET_DIR_PREFIX = "momentseek-store-"
 ERRORS: dict[str, type[Exception]] = {
     error.__name__: error for error in (ValueError, StoreError, StoreBusy, StoreDamaged, DiskFull)

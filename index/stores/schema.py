@@ -50,6 +50,8 @@ def _payload(
 def check_points(points: Points, dimensions: Mapping[str, int]) -> None:
     """Raises ValueError for what a store must never hold: it would answer nonsense from then on."""
     check_vectors(points.vectors, points.vector_name, dimensions)
+    if not len(points):
+        return
     for name in ("time_seconds", "span_seconds", "box_xyxy"):
         bad = np.flatnonzero(~np.isfinite(getattr(points, name)).reshape(len(points), -1).all(axis=1))
         if len(bad):

@@ -9,7 +9,7 @@ from embed.pooling import Whitening, pool, unit
 
 
 def slow_pool(feature_map: np.ndarray, box: np.ndarray, steps: int = 400) -> np.ndarray:
-    """Mean over a fine grid of points in the box: what the integral image must agree with."""
+    """Mean over a fine grid of points in the box: what it must agree with."""
     channels, rows, columns = feature_map.shape
     x = (box[0] + (np.arange(steps) + 0.5) / steps * (box[2] - box[0])) * columns
     y = (box[1] + (np.arange(steps) + 0.5) / steps * (box[3] - box[1])) * rows

@@ -5,10 +5,46 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from bench.postgresql import PostgreSql
+from index.database import Database
+from tests.support.postgresql import available
 from tests.support.processes import REPOSITORY, StartPython
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[PostgreSql]:
+    with available() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql_server: PostgreSql) -> str:
+    """An empty catalogue, to be copied: that takes less time than to make one."""
+    url = postgresql_server.new_database()
+    Database.open(url).close()
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def catalogue_place(request: pytest.FixtureRequest, tmp_path: Path) -> str | Path:
+    """Where a test has its catalogue, in every database there is."""
+    if request.param == "sqlite":
+        return tmp_path / "catalogue.db"
+    server: PostgreSql = request.getfixturevalue("postgresql_server")
+    return server.new_database(request.getfixturevalue("postgresql_template"))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def catalogue_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where there is none yet."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/catalogue.db"
+    server: PostgreSql = request.getfixturevalue("postgresql_server")
+    return server.new_database()
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ STILL = IndexedFacts("image", "jpeg", "mjpeg", 100, 50)
 
 
 @pytest.fixture
-def catalogue(tmp_path: Path) -> Iterator[Catalogue]:
-    with Catalogue.open(tmp_path / "catalogue.db") as opened:
+def catalogue(catalogue_place: str | Path) -> Iterator[Catalogue]:
+    with Catalogue.open(catalogue_place) as opened:
         yield opened
 
 

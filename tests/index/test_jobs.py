@@ -14,8 +14,8 @@ from tests.support.processes import StartPython
 
 
 @pytest.fixture
-def catalogue(tmp_path: Path) -> Iterator[Catalogue]:
-    with Catalogue.open(tmp_path / "catalogue.db") as opened:
+def catalogue(catalogue_place: str | Path) -> Iterator[Catalogue]:
+    with Catalogue.open(catalogue_place) as opened:
         opened.record_file("/films/a.mp4", 1, 1, "m1")
         yield opened
 
@@ -48,6 +48,46 @@ def test_a_dead_worker_s_lease_runs_out(catalogue: Catalogue) -> None:
     assert not catalogue.renew_media("m1", "dead", 60), "it must learn that the media is no longer its own"
     assert not catalogue.finish_media("m1", "dead", "failed")
     assert catalogue.get_job(ingest_job_id("m1")).attempts == 2
+
+
+def test_who_took_what_from_whom_is_counted_and_logged(
+    catalogue: Catalogue, caplog: pytest.LogCaptureFixture
+) -> None:
+    catalogue.queue_media("m1")
+    job_id = ingest_job_id("m1")
+    first, second, third = (f"machine{number}:7:1:a" for number in (1, 2, 3))
+    taken = catalogue.claim_next(["ingest"], first, -1)
+    assert taken is not None and taken.take_overs == 0 and caplog.messages == []
+    taken = catalogue.claim_next(["ingest"], second, 60)
+    assert taken is not None and (taken.take_overs, taken.lease_owner) == (1, second)
+    assert not catalogue.take_over(job_id, first, third, 60), "it is no longer the first one's"
+    assert catalogue.take_over(job_id, second, third, 60)
+    assert catalogue.get_job(job_id).take_overs == 2
+    assert caplog.messages == [
+        f"machine2:7 took over {job_id} from machine1:7", f"machine3:7 took over {job_id} from machine2:7",
+    ]  # fmt: skip
+    assert catalogue.finish(job_id, third)
+    assert catalogue.get_job(job_id).take_overs == 0
+
+
+def test_a_lease_passes_on_within_a_process(catalogue: Catalogue) -> None:
+    assert catalogue.claim_media("m1", "reserved", 60)
+    assert not catalogue.pass_on(ingest_job_id("m1"), "another", "run", 60)
+    assert catalogue.pass_on(ingest_job_id("m1"), "reserved", "run", 60)
+    job = catalogue.get_job(ingest_job_id("m1"))
+    assert (job.lease_owner, job.attempts, job.take_overs) == ("run", 1, 0)
+    assert not catalogue.release_media("m1", "reserved")
+
+
+def test_what_was_lost_comes_before_what_waits(catalogue: Catalogue) -> None:
+    for media_id in ("m1", "m2", "m3"):
+        catalogue.record_file(f"/films/{media_id}.mp4", 1, 1, media_id)
+        catalogue.queue_media(media_id)
+    assert catalogue.claim_media("m3", "dead", -1)
+    for _ in range(2):
+        assert catalogue.claim_media("m1", "dead", -1)
+    order = [catalogue.claim_next(["ingest"], "one", 60) for _ in range(4)]
+    assert [job and job.media_id for job in order] == ["m3", "m2", "m1", None], "lost twice: the last"
 
 
 def test_a_late_renewal_holds_while_nobody_took_over(catalogue: Catalogue) -> None:
@@ -86,13 +126,24 @@ print("ready", flush=True)
 sys.stdin.readline()
 print(*[n for n in range(60) if catalogue.claim_media(f"m{n}", sys.argv[2], 60)])
 """
+CLAIM_NEXT = """
+from index.catalogue import Catalogue
+catalogue = Catalogue.open(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.readline()
+print(*[job.media_id[1:] for job in iter(lambda: catalogue.claim_next(["ingest"], sys.argv[2], 60), None)])
+"""
 
 
-def test_two_processes_never_claim_the_same(tmp_path: Path, start_python: StartPython) -> None:
-    with Catalogue.open(tmp_path / "catalogue.db") as catalogue:
+@pytest.mark.parametrize("code", [CLAIM_ALL, CLAIM_NEXT], ids=["by name", "next"])
+def test_two_processes_never_claim_the_same(
+    catalogue_place: str | Path, start_python: StartPython, code: str
+) -> None:
+    with Catalogue.open(catalogue_place) as catalogue:
         for number in range(60):
             catalogue.record_file(f"/films/{number}.mp4", 1, 1, f"m{number}")
-    workers = [start_python(CLAIM_ALL, tmp_path / "catalogue.db", name) for name in ("one", "two")]
+            catalogue.queue_media(f"m{number}")
+    workers = [start_python(code, catalogue_place, name) for name in ("one", "two")]
     for worker in workers:
         worker.stdout.readline()  # type: ignore[union-attr]
     for worker in workers:
@@ -107,14 +158,15 @@ def test_a_job_that_waits_for_a_media_file(catalogue: Catalogue) -> None:
     assert (queued.id, queued.state, queued.started_at) == (ingest_job_id("m1"), "queued", None)
     assert catalogue.queue_media("m1") == queued, "it waits already"
     assert catalogue.note(queued.id, "The disk is full.")
-    assert [job.message for job in catalogue.media_jobs_to_do()] == ["The disk is full."]
+    assert catalogue.get_job(queued.id).message == "The disk is full."
     assert catalogue.claim_media("m1", "one", 60)
+    assert [job.lease_owner for job in catalogue.running_jobs("ingest")] == ["one"]
     assert not catalogue.note(queued.id, "too late") and not catalogue.end_waiting(queued.id, "done")
     running = catalogue.queue_media("m1")
     assert running.state == "running" and running.started_at is not None and running.ended_at is None
     assert catalogue.finish_media("m1", "one", "failed", "broken")
     ended = catalogue.get_job(queued.id)
-    assert ended.ended_at is not None and catalogue.media_jobs_to_do() == []
+    assert ended.ended_at is not None and catalogue.running_jobs("ingest") == []
     again = catalogue.queue_media("m1")
     assert (again.state, again.attempts, again.message, again.ended_at) == ("queued", 0, None, None)
     assert catalogue.end_waiting(queued.id, "done", "Nothing to do.")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bench.postgresql import PostgreSql
 from core.errors import InvalidRequest
 from index.catalogue import Catalogue, IndexedFacts
 from index.media_filter import MediaFilter, Range
@@ -21,9 +23,15 @@ MEDIA: dict[str, tuple[str, int, IndexedFacts, tuple[str, ...], dict[str, Any]]]
 }
 
 
-@pytest.fixture(scope="module")
-def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalogue]:
-    with Catalogue.open(tmp_path_factory.mktemp("filter") / "catalogue.db") as opened:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def catalogue(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Catalogue]:
+    place: str | Path = tmp_path_factory.mktemp("filter") / "catalogue.db"
+    if request.param == "postgresql":
+        server: PostgreSql = request.getfixturevalue("postgresql_server")
+        place = server.new_database()
+    with Catalogue.open(place) as opened:
         for media_id, (name, size, facts, tags, metadata) in MEDIA.items():
             opened.record_file(f"/films/{name}", size, 5, media_id)
             opened.mark_indexed(media_id, facts, {"frame": 1}, "g1")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import Engine, create_engine, inspect, text
 
 from core.errors import SettingsError, StoreError
 from index.catalogue import Catalogue
@@ -26,8 +26,12 @@ TABLES = {
 }  # fmt: skip
 
 
-def test_the_migrations_make_the_tables_of_the_code(tmp_path: Path) -> None:
-    engine = create_engine(f"sqlite:///{tmp_path}/catalogue.db")
+def engine_of(url: str) -> Engine:
+    return create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+
+
+def test_the_migrations_make_the_tables_of_the_code(catalogue_url: str) -> None:
+    engine = engine_of(catalogue_url)
     upgrade(engine)
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
@@ -35,15 +39,15 @@ def test_the_migrations_make_the_tables_of_the_code(tmp_path: Path) -> None:
     engine.dispose()
 
 
-def test_down_and_up_again(tmp_path: Path) -> None:
-    engine = create_engine(f"sqlite:///{tmp_path}/catalogue.db")
+def test_down_and_up_again(catalogue_url: str) -> None:
+    engine = engine_of(catalogue_url)
     upgrade(engine)
     assert set(inspect(engine).get_table_names()) == TABLES | {"alembic_version"}
     downgrade(engine, "base")
     assert set(inspect(engine).get_table_names()) == {"alembic_version"}
     upgrade(engine)
     engine.dispose()
-    with Catalogue.open(tmp_path / "catalogue.db") as catalogue:
+    with Catalogue.open(catalogue_url) as catalogue:
         catalogue.record_file("/a.mp4", 1, 1, "m1")
         assert catalogue.count_media() == 1
 
@@ -74,7 +78,7 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
             Catalogue.open(url)
 
 
-def test_many_processes_open_a_new_one_at_once(tmp_path: Path, start_python: StartPython) -> None:
+def test_many_processes_open_a_new_one_at_once(catalogue_url: str, start_python: StartPython) -> None:
     code = """
 from index.catalogue import Catalogue
 print("ready", flush=True)
@@ -83,12 +87,12 @@ with Catalogue.open(sys.argv[1]) as catalogue:
     catalogue.record_file(f"/{sys.argv[2]}.mp4", 1, 1, sys.argv[2])
 print("done", flush=True)
 """
-    processes = [start_python(code, tmp_path / "catalogue.db", number) for number in range(4)]
+    processes = [start_python(code, catalogue_url, number) for number in range(4)]
     for process in processes:
         process.stdout.readline()  # type: ignore[union-attr]
     for process in processes:
         process.stdin.write("go\n")  # type: ignore[union-attr]
         process.stdin.flush()  # type: ignore[union-attr]
     assert [process.stdout.readline() for process in processes] == ["done\n"] * 4  # type: ignore[union-attr]
-    with Catalogue.open(tmp_path / "catalogue.db") as catalogue:
+    with Catalogue.open(catalogue_url) as catalogue:
         assert catalogue.count_media() == 4

@@ -15,11 +15,11 @@ LEFT, RIGHT = (0.1, 0.1, 0.3, 0.3), (0.6, 0.1, 0.8, 0.3)
 
 
 @pytest.fixture
-def people(tmp_path: Path) -> Iterator[People]:
-    with Catalogue.open(tmp_path / "catalogue.db") as catalogue:
+def people(catalogue_place: str | Path) -> Iterator[People]:
+    with Catalogue.open(catalogue_place) as catalogue:
         for media_id in ("a", "b"):
             catalogue.record_file(f"/{media_id}.mp4", 1, 1, media_id)
-    with People.open(tmp_path / "catalogue.db") as opened:
+    with People.open(catalogue_place) as opened:
         yield opened
 
 
@@ -140,10 +140,10 @@ def test_the_same_faces_again_change_nothing(people: People) -> None:
     assert ids(people.faces_of("p", "a")) == ["a-0-0", "a-0-1"] and ids(people.faces_of("q")) == ["a-1-0"]
 
 
-def test_faces_go_with_their_media(people: People, tmp_path: Path) -> None:
+def test_faces_go_with_their_media(people: People, catalogue_place: str | Path) -> None:
     fill(people)
     people.name_person("q", "Åsa")
-    with Catalogue.open(tmp_path / "catalogue.db") as catalogue:
+    with Catalogue.open(catalogue_place) as catalogue:
         catalogue.remove_media("a")
     rows = people.list_people(10)
     assert [(row.id, row.faces) for row in rows] == [("p", 1), ("q", 0)], "a name stays"

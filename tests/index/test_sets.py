@@ -16,14 +16,14 @@ FACTS = IndexedFacts("video", "mp4", "h264", 320, 240, duration_seconds=10.0, fp
 
 
 @pytest.fixture
-def catalogue(tmp_path: Path) -> Iterator[Catalogue]:
-    with Catalogue.open(tmp_path / "catalogue.db") as opened:
+def catalogue(catalogue_place: str | Path) -> Iterator[Catalogue]:
+    with Catalogue.open(catalogue_place) as opened:
         yield opened
 
 
 @pytest.fixture
-def sets(tmp_path: Path, catalogue: Catalogue) -> Iterator[MediaSets]:
-    with MediaSets.open(tmp_path / "catalogue.db") as opened:
+def sets(catalogue_place: str | Path, catalogue: Catalogue) -> Iterator[MediaSets]:
+    with MediaSets.open(catalogue_place) as opened:
         yield opened
 
 

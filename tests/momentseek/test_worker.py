@@ -11,10 +11,10 @@ import pytest
 from core.errors import DiskFull
 from index.catalogue import Catalogue, IndexedFacts, ingest_job_id
 from index.rows import JobRow
-from ingest.lease import LEASE_SECONDS, new_owner
+from ingest.lease import LEASE_SECONDS, claim, new_owner
 from ingest.progress import OnProgress, Outcome, Progress
 from momentseek.intake import Intake
-from momentseek.jobs import TRIES, Worker
+from momentseek.jobs import MOST_LOST, TRIES, Worker
 from tests.support.library import until
 
 
@@ -40,7 +40,7 @@ class Files:
 
     def index(self, path: Path, report: OnProgress, stop: threading.Event) -> Sequence[Outcome]:
         media_id, owner = path.name, new_owner()
-        assert self.catalogue.claim_media(media_id, owner, LEASE_SECONDS)
+        assert claim(self.catalogue, media_id, owner)
         self.catalogue.mark_indexing(media_id)
         report(Progress(0, 1, path, "indexing", 0.5, 1.0))
         try:
@@ -123,6 +123,61 @@ def test_cancelling(files: Files, worker: Worker) -> None:
     worker.wake()
     until(lambda: files.state("m3")[0] == "done")
     assert files.done == ["m3"]
+
+
+def test_a_job_that_another_process_cancels(files: Files) -> None:
+    job = files.add("m1")
+
+    def index(path: Path, report: OnProgress, stop: threading.Event) -> Sequence[Outcome]:
+        owner = new_owner()
+        assert claim(files.catalogue, path.name, owner)
+        files.catalogue.mark_indexing(path.name)
+        files.catalogue.cancel(job.id)
+        assert not files.catalogue.renew_media(path.name, owner, LEASE_SECONDS)
+        return [Outcome(path, "busy", None, path.name)]
+
+    other = Worker(files.catalogue, index, files.deleted.append)
+    other.start(once=True)
+    until(lambda: not other.is_at_work)
+    assert files.state("m1") == ("cancelled", "Cancelled.") and files.deleted == ["m1"]
+    assert files.catalogue.get_media("m1").status == "pending"
+
+
+def test_a_file_that_workers_are_lost_over_is_taken_for_the_reason(files: Files, worker: Worker) -> None:
+    job = files.add("m1")
+    for _ in range(MOST_LOST + 1):
+        assert files.catalogue.claim_media("m1", "machine:1:2:3", -1.0)
+    worker.start(once=True)
+    until(lambda: not worker.is_at_work)
+    state, message = files.state("m1")
+    assert state == "failed" and message is not None and f"{MOST_LOST + 1} workers were lost" in message
+    media = files.catalogue.get_media("m1")
+    assert (media.status, media.reason) == ("quarantined", message)
+    assert files.deleted == ["m1"] and files.done == []
+    files.catalogue.reset_media("m1")
+    assert files.catalogue.queue_media("m1").take_overs == 0
+    again = Worker(files.catalogue, files.index, files.deleted.append)
+    again.start(once=True)
+    until(lambda: not again.is_at_work)
+    assert files.done == ["m1"] and files.catalogue.get_job(job.id).state == "done"
+
+
+def test_what_is_under_way_may_be_finished(files: Files, worker: Worker) -> None:
+    files.add("m1"), files.add("m2")
+    is_at_work, go_on = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        is_at_work.set()
+        assert go_on.wait(20)
+
+    files.trouble = {"m1": wait}
+    worker.start()
+    assert is_at_work.wait(20)
+    ending = threading.Thread(target=worker.finish, args=(60,))
+    ending.start()
+    go_on.set()
+    ending.join()
+    assert files.done == ["m1"] and files.state("m2") == ("queued", None)
 
 
 def test_trouble_that_passes_and_trouble_that_stays(files: Files, worker: Worker) -> None:

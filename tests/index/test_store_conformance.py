@@ -1,9 +1,15 @@
-"""What every VectorStore does, whatever is behind it. Another store joins by a fixture in STORES."""
+"""What every VectorStore does, whatever is behind it; and that all of them answer alike.
+
+Another store joins in tests/support/stores.py. MOMENTSEEK_TEST_QDRANT_URL=http://HOST:6333 adds a real server
+or cluster (MOMENTSEEK_TEST_QDRANT_GRPC=1 for gRPC, MOMENTSEEK_TEST_QDRANT_KEY for its key).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import fields, replace
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,51 +18,60 @@ from core.record import Points
 from core.types import KINDS
 from index.store import VectorStore, Where
 from index.stores.edge import EdgeStore
+from index.stores.server import ServerStore
 from tests.support.points import DIMENSIONS, make_points
+from tests.support.stores import IGNORE_LOCAL_MODE, OPEN, embedded, local_on_disk, same_ranking, same_records
 
-STORES = ["edge"]
+pytestmark = IGNORE_LOCAL_MODE
 
 
 @pytest.fixture(scope="module")
-def edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VectorStore]:
-    folder = tmp_path_factory.mktemp("library")
-    with EdgeStore(folder, "g1", DIMENSIONS, min_free_disk_mb=0, linger_seconds=0.1) as store:
-        yield store
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], VectorStore]]:
+    """A store by name; the tests share one of each, making it takes longer than they do."""
+    stores: dict[str, VectorStore] = {}
+    with ExitStack() as stack:
+        def one(name: str) -> VectorStore:
+            if name not in stores:
+                stores[name] = stack.enter_context(OPEN[name](tmp_path_factory.mktemp(name)))
+            return stores[name]
+
+        yield one
 
 
-@pytest.fixture(params=STORES)
-def store(request: pytest.FixtureRequest) -> Iterator[VectorStore]:
-    """An empty store; the tests share one, making it takes longer than they do."""
-    opened: VectorStore = request.getfixturevalue(request.param)
-    yield opened
-    opened.delete(Where(kinds=KINDS))
+@pytest.fixture(params=OPEN)
+def store(request: pytest.FixtureRequest, opened: Callable[[str], VectorStore]) -> Iterator[VectorStore]:
+    """An empty store."""
+    one = opened(request.param)
+    yield one
+    one.delete(Where(kinds=KINDS))
+
+
+@pytest.fixture
+def stores(opened: Callable[[str], VectorStore]) -> Iterator[dict[str, VectorStore]]:
+    """All of them, empty."""
+    every = {name: opened(name) for name in OPEN}
+    yield every
+    for one in every.values():
+        one.delete(Where(kinds=KINDS))
 
 
 @pytest.fixture
 def library(store: VectorStore) -> list[Points]:
     """Two videos, a still, and faces of the first video, in the store."""
-    parts = [make_points(60, "m1"), make_points(30, "m2"), make_points(1, "still")]
-    parts.append(make_points(20, "m1", "face"))
+    parts = make_library()
     for part in parts:
         store.upsert(part)
     return parts
 
 
+def make_library() -> list[Points]:
+    visual = [make_points(60, "m1"), make_points(30, "m2"), make_points(1, "still")]
+    return [*visual, make_points(20, "m1", "face")]
+
+
 def close_scores(a: np.ndarray, b: np.ndarray) -> bool:
     """A store may keep float16: 11 bits a number, and the errors of 32 numbers add up."""
     return np.allclose(a, b, atol=5e-4)
-
-
-def same_records(a: Points, b: Points) -> None:
-    for column in fields(Points):
-        if column.name in ("vectors", "score"):
-            continue
-        ours, theirs = getattr(a, column.name), getattr(b, column.name)
-        if isinstance(ours, np.ndarray):
-            assert ours.dtype == theirs.dtype, column.name
-            np.testing.assert_array_equal(ours, theirs, err_msg=column.name)
-        else:
-            assert ours == theirs, column.name
 
 
 def by_id(points: Points) -> Points:
@@ -246,6 +261,16 @@ def test_large_batches_and_vectors_of_any_length(store: VectorStore) -> None:
     assert store.size_bytes() > 4500 * 32 * 2
 
 
+def test_a_batch_is_there_as_a_whole_after_the_flush(store: VectorStore) -> None:
+    store.upsert(make_points(1300, "m1"))
+    store.upsert(make_points(7, "m2"))
+    store.flush()
+    assert store.count(Where()) == 1307
+    assert store.counts("m2") == {"frame": 3, "region": 2, "tile": 2}
+    store.upsert(Points.empty("visual", DIMENSIONS["visual"]))
+    assert store.count(Where()) == 1307
+
+
 def test_recommend_is_the_best_of_what_is_liked_but_for_what_is_nearer_to_the_rest(
     store: VectorStore, library: list[Points]
 ) -> None:
@@ -271,3 +296,58 @@ def test_recommend_is_the_best_of_what_is_liked_but_for_what_is_nearer_to_the_re
 def test_recommend_without_examples_is_nothing(store: VectorStore, library: list[Points]) -> None:
     none = np.zeros((0, DIMENSIONS["visual"]), np.float32)
     assert len(store.recommend("visual", none, none, Where(), 10)) == 0
+
+
+@pytest.mark.parametrize("open_store", [embedded, local_on_disk])
+def test_generations_are_apart(open_store: Callable[..., EdgeStore | ServerStore], tmp_path: Path) -> None:
+    """One is built while the other answers; what is removed from one stays in the other."""
+    with open_store(tmp_path, "g1") as old:
+        old.upsert(make_points(20, "m1"))
+        if open_store is embedded:  # any number of generations at a time
+            with open_store(tmp_path, "g2") as new:
+                new.upsert(make_points(5, "m1", seed=1))
+                assert (old.count(Where()), new.count(Where())) == (20, 5)
+    with open_store(tmp_path, "g2") as new:
+        new.delete(Where(kinds=KINDS))
+        new.upsert(make_points(7, "m1", seed=1))
+        assert new.count(Where()) == 7
+    with open_store(tmp_path, "g1") as old:
+        assert old.count(Where()) == 20
+
+
+def test_opened_again_it_holds_what_was_written(tmp_path: Path) -> None:
+    for open_store in (embedded, local_on_disk):
+        with open_store(tmp_path) as store:
+            store.upsert(make_points(50))
+        with open_store(tmp_path) as store:
+            same_records(by_id(store.scroll("visual", Where())), by_id(make_points(50)))
+
+
+def test_all_stores_answer_alike(stores: dict[str, VectorStore]) -> None:
+    """Beside what they are held to above: every other condition of it, asked of one after the other."""
+    parts = make_library()
+    for one in stores.values():
+        for part in parts:
+            one.upsert(part)
+    random = np.random.default_rng(11)
+    queries, like, unlike = (
+        random.standard_normal((n, DIMENSIONS["visual"])).astype(np.float32) for n in (4, 2, 2)
+    )
+    for where, _ in WHERES[::2]:
+        answers = {
+            name: (
+                one.query("visual", queries, where, 15), one.recommend("visual", like, unlike, where, 15),
+                one.scroll("visual", where), one.sample("visual", where, 10), one.count(where),
+            )
+            for name, one in stores.items()
+        }  # fmt: skip
+        found, recommended, scrolled, sample, count = answers.pop("embedded")
+        for name, theirs in answers.items():
+            for mine, other in zip(found, theirs[0], strict=True):
+                same_ranking(mine, other)
+            # A score near 1 is squeezed into the last digits of a best-score recommendation.
+            same_ranking(recommended, theirs[1], atol=2e-3)
+            same_records(scrolled, theirs[2])
+            same_records(sample, theirs[3])
+            assert close_scores(sample.vectors, theirs[3].vectors)
+            assert count == theirs[4], (name, where)
