@@ -8,8 +8,9 @@ import zipfile
 from pathlib import Path
 
 import httpx
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FileChooser, Page, expect
 
+from tests.support.library import until
 from tests.support.server import Server
 
 FARTHEST = 120
@@ -38,13 +39,16 @@ def tab_to(page: Page, name: str) -> None:
 
 def test_from_upload_to_clip(own_page: Page, own_server: Server, cup_picture: Path) -> None:
     page, keys = own_page, own_page.keyboard
+    # Heard from the start: a listener takes a moment until the browser knows of it.
+    asked: list[FileChooser] = []
+    page.on("filechooser", lambda chooser: asked.append(chooser))
     page.goto("/")
     tab_to(page, "Library")
     keys.press("Enter")
     tab_to(page, "Choose files")
-    with page.expect_file_chooser() as choosing:
-        keys.press("Enter")
-    choosing.value.set_files(cup_picture)
+    keys.press("Enter")
+    until(lambda: page.evaluate("true") and asked)
+    asked[0].set_files(cup_picture)
     row = page.locator("ms-media-row").filter(has_text=cup_picture.name)
     expect(row.locator(".status .word")).to_have_text("Indexed", timeout=60_000)
 
