@@ -132,18 +132,31 @@ def test_calls_under_way_when_the_owner_dies_all_learn_it(tmp_path: Path) -> Non
     with open_store(tmp_path) as store:
         store.upsert(make_points(2000))
         queries = np.tile(make_points(1).vectors, (20, 1))
+        owner = store.info()["pid"]
+        answered, ending = [0] * 4, threading.Event()
 
-        def ask() -> str:
+        def ask(number: int) -> str:
             try:
-                while True:
+                while not ending.is_set():
                     store.query("visual", queries, Where(), 2000)
+                    answered[number] += 1
             except StoreLost:
                 return "lost"
+            return "not told"
 
         with ThreadPoolExecutor(4) as threads:
-            answers = [threads.submit(ask) for _ in range(4)]
-            time.sleep(0.3)
-            os.kill(store.info()["pid"], signal.SIGKILL)
+            answers = [threads.submit(ask, number) for number in range(4)]
+            try:
+                assert until(lambda: all(answered))
+                # Whoever stands between two calls when it dies would find its successor: so all are in one.
+                os.kill(owner, signal.SIGSTOP)
+                before: list[int] = []
+                while before != answered:
+                    before = answered.copy()
+                    time.sleep(1)
+            finally:
+                ending.set()
+                os.kill(owner, signal.SIGKILL)
             assert [answer.result(timeout=30) for answer in answers] == ["lost"] * 4
 
 
