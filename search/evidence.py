@@ -121,7 +121,7 @@ class Finder:
         # How near pictures come to each other says nothing about how near words come to them.
         known = calibration.measured or wanted.from_words
         usual = calibration.prior if known else sample.chance(calibration.prior)
-        learned = usual.of_query((sample.vectors @ wanted.like.T).max(axis=1), sample.several)
+        learned = usual.of_query((wanted.like @ sample.vectors.T).max(axis=0), sample.several)
         return dict.fromkeys(wanted.kinds, learned.among(sample.points))
 
     def _has_many(self, wanted: Wanted) -> bool:

@@ -202,9 +202,10 @@ class Searcher:
         if filters.stretch_seconds is not None:
             cut = [one.cut_to(filters.stretch_seconds) for one in moments]
             moments = [one for one in cut if one is not None]
-        asked = Remembered(uuid.uuid4().hex, terms, wanted, self._ordered(terms, moments), wider)
+        names = self._names(moments)
+        asked = Remembered(uuid.uuid4().hex, terms, wanted, _ordered(terms, moments, names), wider)
         self._memory.keep(asked)
-        return self._page(asked, 0, watch.laps)
+        return self._page(asked, 0, watch.laps, names)
 
     def _media_ids(self, filters: Filters) -> tuple[str, ...] | None:
         """Media that may be in the answer, as far as they are named or the catalogue is asked; None: any."""
@@ -250,35 +251,23 @@ class Searcher:
         found = find_moments(evidence, least_z, self._growth, terms.references)[:_MOST_MOMENTS]
         return [one for one in found if not any(_holds(one, other) for other in terms.rejected)]
 
-    def _ordered(self, terms: Terms, moments: Sequence[Moment]) -> tuple[Moment, ...]:
-        """Best first, or by time within a file; kept together by file where that was asked for."""
-        best: dict[str, float] = {}
-        for one in moments:
-            best[one.media_id] = max(one.z, best.get(one.media_id, one.z))
-        names = self._names(moments)
-
-        def place(one: Moment) -> tuple[object, ...]:
-            if terms.sort == "time":
-                file: tuple[object, ...] = (names[one.media_id], one.media_id)
-                return (*file, one.start_seconds)
-            file = (-best[one.media_id], one.media_id) if terms.grouped else ()
-            return (*file, -one.z, names[one.media_id], one.start_seconds)
-
-        return tuple(sorted(moments, key=place))
-
     def _names(self, moments: Iterable[Moment]) -> dict[str, str]:
         """File names by media id, asked for all at once; the id itself for a file that is gone."""
         media_ids = list(dict.fromkeys(one.media_id for one in moments))
         known = self._media_names(media_ids) if media_ids else {}
         return {media_id: known.get(media_id, media_id) for media_id in media_ids}
 
-    def _page(self, asked: Remembered, offset: int, timings_ms: dict[str, float]) -> Answer:
+    def _page(
+        self, asked: Remembered, offset: int, timings_ms: dict[str, float],
+        names: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """``names`` of the media, where they have been asked for already."""
         terms, scale = asked.terms, asked.wanted.calibration.scale
         files = [list(own) for _, own in groupby(asked.moments, key=lambda one: one.media_id)]
         units = files if terms.grouped else [[one] for one in asked.moments]
         end = offset + terms.filters.limit
         page = units[offset:end]
-        names = self._names(one for unit in page for one in unit)
+        names = names or self._names(one for unit in page for one in unit)
         return Answer(
             query_id=asked.query_id,
             message=say_how_many(
@@ -290,6 +279,22 @@ class Searcher:
             groups=tuple(_group(unit, scale, names) for unit in page) if terms.grouped else None,
             timings_ms=timings_ms,
         )
+
+
+def _ordered(terms: Terms, moments: Sequence[Moment], names: Mapping[str, str]) -> tuple[Moment, ...]:
+    """Best first, or by time within a file; kept together by file where that was asked for."""
+    best: dict[str, float] = {}
+    for one in moments:
+        best[one.media_id] = max(one.z, best.get(one.media_id, one.z))
+
+    def place(one: Moment) -> tuple[object, ...]:
+        if terms.sort == "time":
+            file: tuple[object, ...] = (names[one.media_id], one.media_id)
+            return (*file, one.start_seconds)
+        file = (-best[one.media_id], one.media_id) if terms.grouped else ()
+        return (*file, -one.z, names[one.media_id], one.start_seconds)
+
+    return tuple(sorted(moments, key=place))
 
 
 def _segment(moment: Moment, scale: Scale, names: Mapping[str, str]) -> Segment:

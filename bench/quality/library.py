@@ -59,6 +59,8 @@ class PartialStore(EdgeStore):
 
     def _visible(self, where: Where, limit: int) -> tuple[Where, int]:
         """The condition without what is hidden; a limit of 0 where nothing is left to be found."""
+        if not self.hidden:
+            return where, limit
         every: tuple[Kind, ...] = get_args(Kind) if where.kinds is None else where.kinds
         kinds = tuple(kind for kind in every if kind not in self.hidden)
         return (replace(where, kinds=kinds), limit) if kinds else (where, 0)
