@@ -1,100 +1,67 @@
-"""``make bench``: what each part costs on this machine, on the demo's own videos.
+"""``make bench``: how fast momentseek is on this machine, part by part and as a whole: a quarter of an hour.
 
-The parts take turns, several rounds, and the medians are shown: other users of the machine then slow all of
-them alike. ``--video FILE`` measures on a video of yours.
+Every figure stands beside another of the same run: other users of the machine then slow both alike. Tables
+are printed; figures (JSON) and charts (SVG) are kept in a folder. ``make bench ARGS="ingest --profile
+default"`` runs one alone, with its own options: parts, ingest, memory, search, startup, charts.
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
-import tempfile
-import time
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import av
-import numpy as np
-
-from bench.camera import write_reel
-from bench.scenes import REELS
-from core.boxes import WHOLE, Boxes
-from core.settings import load
-from core.types import Image
-from detect.detectors.dlib_faces import DlibFaceDetector
-from detect.detectors.salient import SalientRegions
-from embed.embedders.mobilenet import MobileNetEmbedder
-from ingest.decode import Decoder
-from ingest.media import Sample
-
-Part = tuple[str, Callable[[], object], float, str]
-"""Name, what to run, how many units that is, and the unit."""
+from bench import charts, parts
+from bench.ingest.__main__ import main as ingest
+from bench.search.__main__ import main as search
 
 
-def decode_alone(video: Path) -> int:
-    """Every frame, nothing done with it: what no ingest can be faster than."""
-    with av.open(str(video)) as container:
-        container.streams.video[0].thread_type = "AUTO"
-        return sum(1 for _ in container.decode(video=0))
+def memory(arguments: Sequence[str] | None = None) -> None:
+    ingest(["--memory", *(arguments or ())])
 
 
-def samples_of(video: Path, decoder: Decoder) -> list[Image]:
-    return [item.image for item in decoder.read(video) if isinstance(item, Sample)]
+def startup(arguments: Sequence[str] | None = None) -> None:
+    search(["--startup", *(arguments or ())])
 
 
-def parts_on(
-    video: Path, decoder: Decoder, embedder: MobileNetEmbedder, faces: DlibFaceDetector
-) -> list[Part]:
-    pictures = samples_of(video, decoder)[:16]
-    salient = SalientRegions()
-    encodings = embedder.encode(pictures)
-    saliency = [encoding.saliency for encoding in encodings]
-    regions = salient.detect(pictures, saliency)
-    whole: Boxes = np.array([WHOLE], np.float32)
-    boxes = [np.concatenate([whole, found.box_xyxy]) for found in regions]
-    seconds, n = _duration_seconds(video), len(pictures)
-    return [
-        ("decode alone", lambda: decode_alone(video), seconds, "s of video"),
-        ("decode, find cuts, sample", lambda: samples_of(video, decoder), seconds, "s of video"),
-        ("embed", lambda: embedder.encode(pictures), n, "frame"),
-        ("salient regions", lambda: salient.detect(pictures, saliency), n, "frame"),
-        ("vectors of regions", lambda: embedder.describe(encodings, boxes), sum(map(len, boxes)), "region"),
-        ("find faces", lambda: [faces.detect(picture) for picture in pictures[:4]], min(n, 4), "frame"),
-    ]
+BENCHES: dict[str, Callable[[Sequence[str]], None]] = {
+    "parts": parts.main, "ingest": ingest, "memory": memory, "search": search, "startup": startup,
+    "charts": charts.main,
+}  # fmt: skip
 
 
-def measure(parts: Sequence[Part], rounds: int) -> dict[str, float]:
-    """Median seconds of each part; one round is thrown away to warm up."""
-    seconds: dict[str, list[float]] = {name: [] for name, *_ in parts}
-    for _ in range(rounds + 1):
-        for name, run, *_ in parts:
-            started = time.perf_counter()
-            run()
-            seconds[name].append(time.perf_counter() - started)
-    return {name: statistics.median(taken[1:]) for name, taken in seconds.items()}
+def everything(folder: Path) -> None:
+    """All of them, one after the other: beside one another they would measure each other."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _title("Each part")
+    parts.main([])
+    _title("Ingest")
+    ingest(["--rounds", "2", "--json", str(folder / "ingest-offline.json")])
+    _title("Memory of ingest")
+    memory(["--rate", "0.5", "--lengths", "10", "60", "600", "--json", str(folder / "memory-offline.json")])
+    _title("Search")
+    search(["--points", "10000", "100000", "--compact", "--json", str(folder / "search.json")])
+    _title("Start")
+    startup(["--json", str(folder / "startup.json")])
+    charts.main([str(folder), str(folder)])
+
+
+def _title(text: str) -> None:
+    print(f"\n## {text}\n", flush=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--video", type=Path, help="measure on this video (default: one of the demo's)")
-    parser.add_argument("--rounds", type=int, default=3, help="rounds that count (default: 3)")
-    given = parser.parse_args(arguments)
-    settings = load()
-    with tempfile.TemporaryDirectory() as folder, Decoder(settings.decode, settings.ingest) as decoder:
-        video = given.video or Path(folder) / REELS[0].name
-        if given.video is None:
-            write_reel(REELS[0], video)
-        embedder = MobileNetEmbedder(settings.model_dir, settings.embedder.precision)
-        parts = parts_on(video, decoder, embedder, DlibFaceDetector(settings.ingest.max_side_px))
-        print(f"{video.name}: {_duration_seconds(video):.1f} s of video; medians of {given.rounds} rounds")
-        taken = measure(parts, given.rounds)
-    for name, _, units, unit in parts:
-        print(f"{name:28}{taken[name] * 1000:9.1f} ms{taken[name] / units * 1000:9.2f} ms per {unit}")
-
-
-def _duration_seconds(video: Path) -> float:
-    with av.open(str(video)) as container:
-        return float((container.duration or 0) / av.time_base)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given and given[0] in BENCHES:
+        BENCHES[given[0]](given[1:])
+        return
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, default=Path("bench-results"), metavar="FOLDER",
+                        help="for figures and charts (bench-results)")  # fmt: skip
+    everything(parser.parse_args(given).out)
 
 
 if __name__ == "__main__":

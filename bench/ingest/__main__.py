@@ -20,11 +20,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.__main__ import decode_alone
 from bench.ingest.film import duration_seconds, write_film
 from bench.ingest.memory import LENGTHS_SECONDS, cpu_seconds, measure_memory, memory_table
 from bench.ingest.parts import PROFILES, YOLO, Models, Pipeline, pipeline_of, settings_of
 from bench.ingest.tutorial import SeenBoxes, Tutorial
+from bench.parts import decode_alone
 from ingest.progress import STAGES, Outcome
 
 LIMIT, OURS, TUTORIAL = "decoding alone", "ours", "tutorial"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.__main__ import main, measure
 from bench.camera import write_reel
+from bench.parts import main, measure
 from bench.scenes import REELS
 
 
