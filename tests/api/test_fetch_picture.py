@@ -3,6 +3,7 @@ to an address that is not public. A listener on this machine counts the connecti
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import socket
 import ssl
@@ -21,9 +22,13 @@ import pytest
 from PIL import Image as Pillow
 
 from api.fetch_picture import Fetcher
+from api.fetching import Fetching
+from api.sent import sent_picture
 from core.errors import InvalidImage, InvalidRequest
 from core.outbound import dial_tcp, is_public
+from core.pictures import MAX_PIXELS
 from core.settings import ServerSettings
+from core.types import Image
 
 # A self-signed certificate for pictures.test and its key, valid until 2126: they protect nothing. Made with
 #   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 36500 \
@@ -34,8 +39,12 @@ PUBLIC, OTHER_PUBLIC = "93.184.215.14", "2606:2800:21f:cb07:6820:80da:af6b:8b2c"
 
 
 def picture() -> bytes:
+    return png(Pillow.new("RGB", (30, 20), (200, 30, 30)))
+
+
+def png(image: Pillow.Image) -> bytes:
     file = BytesIO()
-    Pillow.new("RGB", (30, 20), (200, 30, 30)).save(file, "PNG")
+    image.save(file, "PNG")
     return file.getvalue()
 
 
@@ -132,8 +141,23 @@ class Internet:
 
 
 def fetcher(world: Internet, **changes: Any) -> Fetcher:
-    made = Fetcher(1 << 20, 5.0, (80, 443, world.port), resolve=world.resolve, dial=world.dial)
-    return replace(made, **changes)
+    """As the settings make it, in that world; ``changes`` to its Fetch."""
+    made = Fetcher.of(ServerSettings(
+        fetch_pictures=True, max_upload_mb=1, fetch_seconds=5, fetch_ports=(80, 443, world.port)
+    ))  # fmt: skip
+    way = {"resolve": world.resolve, "dial": world.dial, **changes}
+    return replace(made, fetch=replace(made.fetch, **way))
+
+
+def fetched(fetcher: Fetcher, url: str) -> Image:
+    """As a route has it: all of it on disk, then read."""
+    settings = ServerSettings()
+
+    async def ask() -> Image:
+        async with Fetching(settings, fetcher).files([url]) as (file,):
+            return sent_picture(file, settings)
+
+    return asyncio.run(ask())
 
 
 # Not one connection
@@ -253,7 +277,7 @@ RESOLVED = {
 def test_hostile_addresses_get_no_connection(listener: Listener, written: str) -> None:
     world = Internet(listener.port, {f"{name}.test": addresses for name, addresses in RESOLVED.items()})
     with pytest.raises(InvalidRequest) as refused:
-        fetcher(world).fetch(written.replace("{port}", str(listener.port)))
+        fetched(fetcher(world), written.replace("{port}", str(listener.port)))
     assert (world.dialled, listener.connections) == ([], 0)
     assert "secret" not in str(refused.value) and "\n" not in str(refused.value)
 
@@ -271,7 +295,7 @@ def test_redirects_go_through_the_same_door(listener: Listener, location: str, s
     leads = location.replace("{port}", str(listener.port))
     listener.answers["/"] = lambda handler: send(handler, status=status, Location=leads)
     with pytest.raises(InvalidRequest):
-        fetcher(world).fetch("http://public.test/")
+        fetched(fetcher(world), "http://public.test/")
     # The one connection is that to the public address, which the test itself leads here.
     assert (world.dialled, listener.connections, listener.paths) == ([PUBLIC], 1, ["/"])
 
@@ -285,7 +309,7 @@ def test_a_name_that_changes_gains_nothing(listener: Listener) -> None:
         world.asked.append(host)
         return next(answers)
 
-    assert fetcher(world, resolve=changing).fetch("http://public.test/a.png").shape == (20, 30, 3)
+    assert fetched(fetcher(world, resolve=changing), "http://public.test/a.png").shape == (20, 30, 3)
     assert (world.asked, world.dialled) == (["public.test"], [PUBLIC])
     # Asked again by a redirect that needs another connection, it is checked again.
     listener.answers["/again"] = lambda handler: send(
@@ -294,7 +318,7 @@ def test_a_name_that_changes_gains_nothing(listener: Listener) -> None:
     answers = iter([[PUBLIC], ["127.0.0.1"]])
     before = listener.connections
     with pytest.raises(InvalidRequest, match="no place on the public Internet"):
-        fetcher(world, resolve=changing).fetch("http://public.test/again")
+        fetched(fetcher(world, resolve=changing), "http://public.test/again")
     assert (world.dialled[1:], listener.connections - before) == ([PUBLIC], 1)
 
 
@@ -313,7 +337,7 @@ def test_the_environment_has_no_say(listener: Listener, monkeypatch: pytest.Monk
         monkeypatch.setenv(name, f"http://127.0.0.1:{listener.port}")
     world = Internet(listener.port, {"public.test": [PUBLIC]}, unreachable=(PUBLIC,))
     with pytest.raises(InvalidRequest, match="cannot be fetched"):
-        fetcher(world).fetch("http://public.test/")
+        fetched(fetcher(world), "http://public.test/")
     assert (world.dialled, listener.connections) == ([PUBLIC], 0)
 
 
@@ -337,11 +361,11 @@ def test_public_and_not() -> None:
 
 def test_a_picture_comes(listener: Listener) -> None:
     world = Internet(listener.port, {"public.test": [PUBLIC], "xn--mnchen-3ya.test": [OTHER_PUBLIC]})
-    shown = fetcher(world).fetch("http://public.test/cup.png?size=2#top")
+    shown = fetched(fetcher(world), "http://public.test/cup.png?size=2#top")
     assert shown.shape == (20, 30, 3) and tuple(shown[0, 0]) == (200, 30, 30)
     assert (listener.paths, listener.hosts) == (["/cup.png?size=2"], ["public.test"])
     for url in (f"http://PUBLIC.test.:{listener.port}/", "http://münchen.test/", f"http://[{OTHER_PUBLIC}]/"):
-        assert fetcher(world).fetch(url).shape == (20, 30, 3)
+        assert fetched(fetcher(world), url).shape == (20, 30, 3)
     assert listener.hosts[1:] == [f"public.test:{listener.port}", "xn--mnchen-3ya.test", f"[{OTHER_PUBLIC}]"]
     assert world.dialled == [PUBLIC, PUBLIC, OTHER_PUBLIC, OTHER_PUBLIC]
 
@@ -349,7 +373,7 @@ def test_a_picture_comes(listener: Listener) -> None:
 def test_the_next_address_where_the_first_does_not_answer(listener: Listener) -> None:
     names = {"public.test": [OTHER_PUBLIC, PUBLIC]}
     world = Internet(listener.port, names, unreachable=(OTHER_PUBLIC,))
-    assert fetcher(world).fetch("http://public.test/").shape == (20, 30, 3)
+    assert fetched(fetcher(world), "http://public.test/").shape == (20, 30, 3)
     assert world.dialled == [OTHER_PUBLIC, PUBLIC]
 
 
@@ -359,11 +383,11 @@ def test_redirects_that_are_allowed(listener: Listener) -> None:
         listener.answers[f"/{number}"] = lambda handler, leads=leads: send(  # type: ignore[misc]
             handler, status=302, Location=leads
         )
-    assert fetcher(world).fetch("http://public.test/0").shape == (20, 30, 3)
+    assert fetched(fetcher(world), "http://public.test/0").shape == (20, 30, 3)
     assert listener.paths == ["/0", "/1?x", "/2", "/3"]
     listener.answers["/3"] = lambda handler: send(handler, status=307, Location="/4")
     with pytest.raises(InvalidRequest, match="more than 3 times"):
-        fetcher(world).fetch("http://public.test/0")
+        fetched(fetcher(world), "http://public.test/0")
     assert "/4" not in listener.paths
 
 
@@ -375,12 +399,12 @@ def test_the_certificate_must_be_the_hosts() -> None:
     ours = ssl.create_default_context(cafile=str(CERTIFICATE))
     with listening(server_side) as listener:
         world = Internet(listener.port, {name: [PUBLIC] for name in ("pictures.test", "other.test")})
-        assert fetcher(world, tls=ours).fetch("https://pictures.test./cup.png").shape == (20, 30, 3)
+        assert fetched(fetcher(world, tls=ours), "https://pictures.test./cup.png").shape == (20, 30, 3)
         assert (asked_for, listener.hosts, world.dialled) == (["pictures.test"], ["pictures.test"], [PUBLIC])
         for url, tls in (("https://other.test/", ours), (f"https://{PUBLIC}/", ours),
                          ("https://pictures.test/", None)):  # fmt: skip
             with pytest.raises(InvalidRequest, match="certificate verify failed"):
-                fetcher(world, tls=tls).fetch(url)
+                fetched(fetcher(world, tls=tls), url)
         assert listener.hosts == ["pictures.test"]
 
 
@@ -402,7 +426,7 @@ def test_too_many_bytes(listener: Listener) -> None:
     listener.answers["/says"] = lambda handler: send(handler, b"x", Content_Length=str(2 << 20))
     for path in ("/says", "/endless"):
         with pytest.raises(InvalidRequest, match=r"above 1 MB \(server\.max_upload_mb\)"):
-            fetcher(world).fetch(f"http://public.test{path}")
+            fetched(fetcher(world), f"http://public.test{path}")
     assert sent < 50 << 20
 
 
@@ -421,14 +445,14 @@ def test_too_slow(listener: Listener) -> None:
     try:
         for path in ("/headers", "/body"):
             with pytest.raises(InvalidRequest, match=r"did not come from public\.test within 0\.3 s"):
-                fetcher(world, timeout_seconds=0.3).fetch(f"http://public.test{path}")
+                fetched(fetcher(world, timeout_seconds=0.3), f"http://public.test{path}")
 
         def asleep(host: str, port: int) -> list[str]:
             ended.wait()
             return [PUBLIC]
 
         with pytest.raises(InvalidRequest, match="within 0"):
-            fetcher(world, timeout_seconds=0.1, resolve=asleep).fetch("http://public.test/")
+            fetched(fetcher(world, timeout_seconds=0.1, resolve=asleep), "http://public.test/")
     finally:
         ended.set()
     assert world.dialled == [PUBLIC, PUBLIC]
@@ -442,24 +466,26 @@ def test_answers_that_are_no_picture(listener: Listener) -> None:
             handler, body, Content_Type="image/png"
         )
         with pytest.raises(InvalidImage):
-            fetcher(world).fetch(f"http://public.test{path}")
+            fetched(fetcher(world), f"http://public.test{path}")
+    huge = png(Pillow.new("1", (10_000, MAX_PIXELS // 10_000 + 1)))
+    listener.answers["/huge"] = lambda handler: send(handler, huge)
     with pytest.raises(InvalidImage, match="megapixels"):
-        fetcher(world, max_pixels=100).fetch("http://public.test/")
+        fetched(fetcher(world), "http://public.test/huge")
     listener.answers["/gone"] = lambda handler: send(handler, picture(), status=404)
     with pytest.raises(InvalidRequest, match="answers 404"):
-        fetcher(world).fetch("http://public.test/gone")
+        fetched(fetcher(world), "http://public.test/gone")
     listener.answers["/packed"] = lambda handler: send(handler, picture(), Content_Encoding="gzip")
     with pytest.raises(InvalidRequest, match="packed"):
-        fetcher(world).fetch("http://public.test/packed")
+        fetched(fetcher(world), "http://public.test/packed")
     listener.answers["/garbage"] = lambda handler: handler.wfile.write(b"SSH-2.0-OpenSSH\r\n\r\n") and None
     with pytest.raises(InvalidRequest, match=r"cannot be fetched from public\.test"):
-        fetcher(world).fetch("http://public.test/garbage")
+        fetched(fetcher(world), "http://public.test/garbage")
 
 
 def test_off_unless_somebody_wants_it() -> None:
     with pytest.raises(InvalidRequest, match=r"send the file, or set server\.fetch_pictures: true"):
         Fetcher.of(ServerSettings())
     made = Fetcher.of(ServerSettings(fetch_pictures=True, max_upload_mb=3, fetch_seconds=7))
-    assert (made.max_bytes, made.timeout_seconds, made.ports) == (3 << 20, 7, (80, 443))
+    assert (made.max_bytes, made.fetch.timeout_seconds, made.fetch.ports) == (3 << 20, 7, (80, 443))
     with pytest.raises(InvalidRequest, match="longer than 4096"):
-        made.fetch("http://public.test/" + "x" * 5000)
+        fetched(made, "http://public.test/" + "x" * 5000)

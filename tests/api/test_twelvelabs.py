@@ -20,7 +20,7 @@ import api.fetch_media
 import api.twelvelabs.lists
 import api.twelvelabs.search
 from api.app import create_app
-from api.fetch_media import MediaFetcher, MediaFetching
+from api.fetch_media import MediaFetching, media_fetch
 from api.fetch_picture import Fetcher
 from api.fetching import Fetching
 from api.keyring import Keyring
@@ -588,8 +588,10 @@ def test_films_and_pictures_by_address(
         "dial": lambda address, port, seconds: dial_tcp("127.0.0.1", elsewhere, seconds),
     }  # fmt: skip
     state = client.app.state  # type: ignore[attr-defined]
-    state.fetching_media = MediaFetching(ServerSettings(), MediaFetcher(5.0, **world))
-    state.fetching = Fetching(ServerSettings(), Fetcher(1 << 20, 5.0, **world))
+    wanted = ServerSettings(fetch_media=True, fetch_media_seconds=5, fetch_pictures=True, fetch_seconds=5)
+    state.fetching_media = MediaFetching(wanted, replace(media_fetch(wanted), **world))
+    pictures = Fetcher.of(wanted)
+    state.fetching = Fetching(wanted, replace(pictures, fetch=replace(pictures.fetch, **world)))
     # SDK 0.4 sends the address as a field and as a file, too.
     url = "http://films.test/a%20film.mp4"
     sent: dict[str, Any] = {
