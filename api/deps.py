@@ -5,7 +5,7 @@ All are async: FastAPI runs others on the threads that routes share, where they 
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
@@ -17,46 +17,20 @@ from api.library import Library
 from core.settings import ServerSettings
 
 
-async def _library(request: Request) -> Library:
-    library: Library = request.app.state.library
-    return library
+def _kept(name: str) -> Any:
+    """What ``create_app`` keeps under that name."""
+
+    async def get(request: Request) -> object:
+        return getattr(request.app.state, name)
+
+    return Depends(get)
 
 
-async def _settings(request: Request) -> ServerSettings:
-    settings: ServerSettings = request.app.state.settings
-    return settings
-
-
-async def _places(request: Request) -> Places:
-    places: Places = request.app.state.places
-    return places
-
-
-async def _fetching(request: Request) -> Fetching:
-    fetching: Fetching = request.app.state.fetching
-    return fetching
-
-
-async def _fetching_media(request: Request) -> MediaFetching:
-    fetching: MediaFetching = request.app.state.fetching_media
-    return fetching
-
-
-async def _frame_places(request: Request) -> Places:
-    places: Places = request.app.state.frame_places
-    return places
-
-
-async def _keyring(request: Request) -> Keyring:
-    ring: Keyring = request.app.state.keyring
-    return ring
-
-
-LibraryDep = Annotated[Library, Depends(_library)]
-SettingsDep = Annotated[ServerSettings, Depends(_settings)]
-PlacesDep = Annotated[Places, Depends(_places)]
+LibraryDep = Annotated[Library, _kept("library")]
+SettingsDep = Annotated[ServerSettings, _kept("settings")]
+PlacesDep = Annotated[Places, _kept("places")]
 """Whatever needs a model goes through these: ``await places.run(work)``."""
-FramePlacesDep = Annotated[Places, Depends(_frame_places)]
-FetchingDep = Annotated[Fetching, Depends(_fetching)]
-FetchingMediaDep = Annotated[MediaFetching, Depends(_fetching_media)]
-KeyringDep = Annotated[Keyring, Depends(_keyring)]
+FramePlacesDep = Annotated[Places, _kept("frame_places")]
+FetchingDep = Annotated[Fetching, _kept("fetching")]
+FetchingMediaDep = Annotated[MediaFetching, _kept("fetching_media")]
+KeyringDep = Annotated[Keyring, _kept("keyring")]
