@@ -12,20 +12,15 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image as Pillow
 
-from api.app import create_app
-from api.keyring import Keyring
-from core.settings import ServerSettings
-from index.keys import Keys
-from momentseek.engine import Engine, catalogue_path
 from tests.support.library import CUT_SECONDS, LENGTH_SECONDS, Library
+from tests.support.server import in_process
 
 
 @pytest.fixture(scope="module")
 def client(library: Library, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     settings = library.copy(tmp_path_factory.mktemp("boxes") / "data").settings()
-    with Engine(settings) as engine, Keys.open(catalogue_path(settings)) as keys:
-        app = create_app(engine, ServerSettings(), "1", ("localhost",), Keyring(keys, "t", True))
-        yield TestClient(app, base_url="http://localhost")
+    with in_process(settings) as (_, opened):
+        yield opened
 
 
 def boxes(client: TestClient, media_id: str, **asked: Any) -> list[dict[str, Any]]:
@@ -172,9 +167,7 @@ def test_pages_by_token(client: TestClient, library: Library) -> None:
 def test_removing_keeps_a_file_that_was_there_before(library: Library, tmp_path: Path) -> None:
     settings = library.copy(tmp_path / "data").settings()
     kitchen = library.ids["kitchen.mp4"]
-    with Engine(settings) as engine, Keys.open(catalogue_path(settings)) as keys:
-        app = create_app(engine, ServerSettings(), "1", ("localhost",), Keyring(keys, "t", True))
-        client = TestClient(app, base_url="http://localhost")
+    with in_process(settings) as (engine, client):
         assert client.delete(f"/v1/media/{kitchen}").status_code == 204
         refused(client.delete(f"/v1/media/{kitchen}"), 404)
         refused(client.get(f"/v1/media/{kitchen}/storyboard.vtt"), 404)

@@ -11,14 +11,11 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from api.app import create_app
-from api.keyring import Keyring
 from bench.camera import Reel, Shot, View, look, write_reel
-from core.settings import ServerSettings, load
-from index.keys import Keys
-from momentseek.engine import Engine, catalogue_path
+from core.settings import load
 from tests.support.library import until
 from tests.support.media_factory import write_video
+from tests.support.server import in_process
 
 FILM = Reel("film.mp4", Fraction(24), (320, 240), (
     Shot("coffee", 3.0, View(0.5, 0.5), View(0.42, 0.42, 1.4)),
@@ -53,10 +50,9 @@ def client(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterato
     folder = tmp_path_factory.mktemp("duplicates")
     write_media(folder / "media")
     settings = load(None, {"data_dir": folder / "data", "model_dir": model_dir})
-    with Engine(settings) as engine, Keys.open(catalogue_path(settings)) as keys:
+    with in_process(settings) as (engine, opened):
         assert {outcome.status for outcome in engine.ingest([folder / "media"])} == {"indexed"}
-        app = create_app(engine, ServerSettings(), "1", ("localhost",), Keyring(keys, "t", True))
-        yield TestClient(app, base_url="http://localhost")
+        yield opened
 
 
 def found(client: TestClient, **asked: Any) -> dict[str, Any]:

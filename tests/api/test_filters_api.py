@@ -11,16 +11,13 @@ import httpx
 import pytest
 
 from tests.support.library import Library
-from tests.support.server import serving
+from tests.support.server import connected
 
 
 @pytest.fixture(scope="module")
 def client(library: Library, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     own = library.copy(tmp_path_factory.mktemp("filtered") / "data")
-    with (
-        serving(own) as server,
-        httpx.Client(base_url=server.url, timeout=60, trust_env=False) as opened,
-    ):
+    with connected(own) as (_, opened):
         notes = {"tags": ["home", "day"], "metadata": {"camera": "left", "take": 3}}
         assert opened.patch(f"/v1/media/{library.ids['kitchen.mp4']}", json=notes).status_code == 200
         yield opened

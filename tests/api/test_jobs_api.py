@@ -6,7 +6,6 @@ import json
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from index.catalogue import Catalogue, JobRow
 from index.stores.edge import EdgeStore
 from tests.support.library import Library, until
 from tests.support.media_factory import textured, write_video
-from tests.support.server import Server, serving
+from tests.support.server import connected
 
 
 @pytest.fixture(scope="module")
@@ -32,15 +31,6 @@ def long_video(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 @pytest.fixture(scope="module")
 def short_video(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return write_video(tmp_path_factory.mktemp("short") / "a.mp4", [textured(999)] * 20, fps=10).read_bytes()
-
-
-@contextmanager
-def connected(library: Library, **settings: object) -> Iterator[tuple[Server, httpx.Client]]:
-    with (
-        serving(library, **settings) as server,
-        httpx.Client(base_url=server.url, timeout=60, trust_env=False) as client,
-    ):
-        yield server, client
 
 
 def upload(client: httpx.Client, name: str, data: bytes) -> str:

@@ -13,13 +13,10 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image as Pillow
 
-from api.app import create_app
-from api.keyring import Keyring
 from bench.camera import Reel, Shot, View, look, write_reel
-from core.settings import ServerSettings, load
-from index.keys import Keys
-from momentseek.engine import Engine, catalogue_path
+from core.settings import load
 from tests.support.library import until
+from tests.support.server import in_process
 
 ASTRONAUT, ADMIRAL = View(0.45, 0.2, 1.2), View(0.52, 0.42, 1.2)
 
@@ -43,10 +40,9 @@ def client(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterato
     folder = tmp_path_factory.mktemp("people")
     write_people(folder / "media")
     settings = load(None, {"data_dir": folder / "data", "model_dir": model_dir})
-    with Engine(settings) as engine, Keys.open(catalogue_path(settings)) as keys:
+    with in_process(settings) as (engine, opened):
         assert [outcome.status for outcome in engine.ingest([folder / "media"])] == ["indexed"] * 3
-        app = create_app(engine, ServerSettings(), "1", ("localhost",), Keyring(keys, "t", True))
-        yield TestClient(app, base_url="http://localhost")
+        yield opened
 
 
 def get(client: TestClient, path: str, **asked: Any) -> Any:

@@ -18,16 +18,13 @@ from core.pictures import read_picture
 from ingest.pictures import Pictures
 from tests.support.library import Library, write_query
 from tests.support.media_factory import corners_of, quarters, textured
-from tests.support.server import serving
+from tests.support.server import connected
 
 
 @pytest.fixture(scope="module")
 def client(library: Library, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    with (
-        serving(library.copy(tmp_path_factory.mktemp("served") / "data")) as running,
-        httpx.Client(base_url=running.url, timeout=60, trust_env=False) as client,
-    ):
-        yield client
+    with connected(library.copy(tmp_path_factory.mktemp("served") / "data")) as (_, opened):
+        yield opened
 
 
 def kept(client: httpx.Client, picture: bytes) -> dict[str, object]:

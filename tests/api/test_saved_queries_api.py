@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,12 @@ import pytest
 
 from bench.camera import View, look
 from index.catalogue import Catalogue
-from index.keys import Keys
 from tests.support.library import Library, until
 from tests.support.receiver import Receiver, documented_check, receiving
-from tests.support.server import Server, serving
+from tests.support.server import connected, in_process
+
+HERE_TOO = {"server__webhook_private_addresses": True}
+"""The receiver is on this machine."""
 
 
 @pytest.fixture
@@ -34,16 +35,6 @@ def stills(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     look("coffee", View(0.5, 0.44, 1.1), (420, 300), exposure=0.95).save(folder / "cup3.png")
     look("chelsea", View(0.5, 0.5, 1.2), (400, 300)).save(folder / "cat.png")
     return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
-@contextmanager
-def connected(library: Library, **settings: object) -> Iterator[tuple[Server, httpx.Client]]:
-    settings = {"server__webhook_private_addresses": True, **settings}
-    with (
-        serving(library, **settings) as server,
-        httpx.Client(base_url=server.url, timeout=60, trust_env=False) as client,
-    ):
-        yield server, client
 
 
 def upload(client: httpx.Client, name: str, data: bytes) -> str:
@@ -84,7 +75,7 @@ def refused(reply: httpx.Response, status: int) -> str:
 def test_what_is_new_is_asked_told_and_kept_across_a_restart(
     own_library: Library, receiver: Receiver, cup_picture: Path, stills: dict[str, bytes]
 ) -> None:
-    with connected(own_library) as (server, client):
+    with connected(own_library, **HERE_TOO) as (server, client):
         hook = webhook(client, receiver.url)
         assert re.fullmatch(r"whsec_[A-Za-z0-9+/]{43}=", hook["secret"])
         assert "secret" not in client.get(f"/v1/webhooks/{hook['id']}").json()
@@ -118,7 +109,7 @@ def test_what_is_new_is_asked_told_and_kept_across_a_restart(
     with Catalogue.open(own_library.data_dir / "catalogue.sqlite") as catalogue:
         catalogue.record_file(own_library.media / "gone.mp4", 1, 1, "0123abcd")
         catalogue.queue_media("0123abcd")
-    with connected(own_library) as (_, client):
+    with connected(own_library, **HERE_TOO) as (_, client):
         upload(client, "cat.png", stills["cat.png"])
         upload(client, "cup3.png", stills["cup3.png"])
         until(lambda: len(receiver.events("job.failed")) == 1)
@@ -152,7 +143,7 @@ def test_what_is_new_is_asked_told_and_kept_across_a_restart(
 def test_changed_paused_removed_and_what_makes_no_sense(
     own_library: Library, receiver: Receiver, cup_picture: Path, stills: dict[str, bytes]
 ) -> None:
-    with connected(own_library) as (_, client):
+    with connected(own_library, **HERE_TOO) as (_, client):
         saved = save(client, "cup", cup_picture)
         place = f"/v1/saved-queries/{saved['id']}"
         assert client.patch(place, json={"paused": True, "name": "mug"}).json()["paused"] is True
@@ -189,16 +180,15 @@ def test_changed_paused_removed_and_what_makes_no_sense(
 
 
 def test_private_addresses_need_the_owners_word(own_library: Library, receiver: Receiver) -> None:
-    with connected(own_library, server__webhook_private_addresses=False) as (_, client):
+    with in_process(own_library.settings()) as (_, client):
         said = refused(client.post("/v1/webhooks", json={"url": receiver.url}), 400)
         assert "server.webhook_private_addresses" in said
     assert receiver.received == []
 
 
 def test_who_may(own_library: Library, receiver: Receiver) -> None:
-    with Keys.open(own_library.data_dir / "catalogue.sqlite") as keys:
-        by_scope = {scope: keys.add_key(scope, scope).key for scope in ("read", "ingest", "admin")}
-    with connected(own_library) as (server, client):
+    by_scope = {scope: own_library.add_key(scope, scope) for scope in ("read", "ingest", "admin")}
+    with connected(own_library, **HERE_TOO) as (server, client):
         def status(scope: str | None, method: str, path: str) -> int:
             headers = {"x-api-key": by_scope[scope]} if scope else {}
             return client.request(method, path, headers=headers).status_code
@@ -230,7 +220,7 @@ def figures(client: httpx.Client) -> dict[str, float]:
 
 
 def test_metrics_and_facts(own_library: Library, cup_picture: Path, stills: dict[str, bytes]) -> None:
-    with connected(own_library) as (_, client):
+    with connected(own_library, **HERE_TOO) as (_, client):
         before = figures(client)
         assert before['momentseek_jobs{state="done"}'] == 3 and before["momentseek_ingest_frames_total"] == 0
         facts = client.get("/v1/library").json()

@@ -17,7 +17,7 @@ from threading import Thread
 import httpx
 import pytest
 
-from tests.support.library import Library, environment, run_command
+from tests.support.library import Library, environment
 from tests.support.media_factory import textured, write_video
 from tests.support.server import serving
 
@@ -32,8 +32,7 @@ def test_what_the_document_says_is_so(own_library: Library, tmp_path: Path) -> N
     films = tmp_path / "films"
     films.mkdir()
     write_video(films / "holiday.mp4", [textured(1)] * 10, fps=10)
-    words = ["keys", "add", "schemathesis", "--scope", "admin", "--data-dir", own_library.data_dir]
-    key = run_command(own_library.model_dir, *words).stdout.strip()
+    key = own_library.add_key("schemathesis", "admin")
     with serving(own_library, server__media_roots=f'["{films}"]', server__max_media_mb=1) as server:
         said: list[str] = []
         # Read as it comes: a full pipe would stop the server.

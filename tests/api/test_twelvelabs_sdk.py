@@ -263,6 +263,8 @@ def as_text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
+@pytest.mark.long
+@pytest.mark.xdist_group("words by SDK")
 def test_words_and_a_picture_with_words(shapes: Shapes, version: str) -> None:
     colour, shape = shapes.place.thing
     url = shapes.server.url

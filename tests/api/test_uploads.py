@@ -16,7 +16,7 @@ from ingest.identity import content_id
 from ingest.incoming import KEPT_SECONDS, Incoming, OffsetWrong, TooLarge, TooMany, safe_name
 from tests.support.library import Library, until
 from tests.support.media_factory import textured, write_video
-from tests.support.server import Server, serving
+from tests.support.server import Server, connected, in_process, serving
 
 
 @pytest.fixture(scope="module")
@@ -185,7 +185,7 @@ def test_pieces_over_a_kill(library: Library, tmp_path: Path) -> None:
         httpx.patch(f"{first.url}{path}", params={"offset": 0}, content=data[:1000], trust_env=False)
         first.process.send_signal(signal.SIGKILL)
         first.process.wait()
-    with serving(own) as second, httpx.Client(base_url=second.url, timeout=60, trust_env=False) as client:
+    with connected(own) as (_, client):
         assert client.get(path).json()["offset"] == 1000
         added = client.patch(path, params={"offset": 1000}, content=data[1000:]).json()["added"]
         assert ended(client, added)["state"] == "done"
@@ -229,9 +229,8 @@ def test_paths_that_are_not_allowed(
 
 
 def test_without_roots_there_are_no_paths(library: Library, tmp_path: Path) -> None:
-    with serving(library.copy(tmp_path / "data")) as server:
-        film = library.media / "kitchen.mp4"
-        reply = httpx.post(f"{server.url}/v1/media/register", json={"path": str(film)}, trust_env=False)
+    with in_process(library.copy(tmp_path / "data").settings()) as (_, client):
+        reply = client.post("/v1/media/register", json={"path": str(library.media / "kitchen.mp4")})
         assert "server.media_roots" in refused(reply, 400, "parameter_invalid")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.library import REPOSITORY, Library, environment, run_command
+from tests.support.library import REPOSITORY, Library, environment
 from tests.support.media_factory import textured, write_video
 from tests.support.server import Server, serving
 
@@ -67,11 +67,6 @@ def run(words: list[str], program: str, served: Server, folder: Path, **more: st
     return done.stdout
 
 
-def a_key(library: Library, name: str) -> str:
-    words = ["keys", "add", name, "--scope", "admin", "--data-dir", library.data_dir]
-    return run_command(library.model_dir, *words).stdout.strip()
-
-
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl here")
 def test_curl(served: Server, folder: Path) -> None:
     said = run(["bash", "-euo", "pipefail", "-s"], blocks("bash"), served, folder)
@@ -86,7 +81,7 @@ def test_curl(served: Server, folder: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["httpx", "client"])
 def test_python(kind: str, served: Server, folder: Path) -> None:
-    key = a_key(served.library, kind)
+    key = served.library.add_key(kind, "admin")
     said = run([sys.executable, "-"], blocks(f"python {kind}"), served, folder, MOMENTSEEK_KEY=key)
     assert "kitchen.mp4 0.0 3.0" in said and "2 segments" in said
     assert "400" in said and "parameter_invalid" in said and "profile default" in said

@@ -1,4 +1,4 @@
-"""A small library with real content, indexed once per session with the real offline models.
+"""A small library with real content, indexed once per run with the real offline models.
 
 kitchen.mp4: [0, 3) a cup of coffee, [3, 5) a cat. space.mp4: [0, 2.5) an astronaut's face, [2.5, 4.5) a
 rocket. cup.webp: the cup. Tests get copies of the index and share the media.
@@ -6,12 +6,13 @@ rocket. cup.webp: the cup. Tests get copies of the index and share the media.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -19,6 +20,7 @@ from pathlib import Path
 from bench.camera import Reel, Shot, View, look, write_reel
 from core.settings import Settings, load
 from index.catalogue import Catalogue
+from index.keys import Keys
 from index.stores.edge import EdgeStore
 from momentseek.engine import Engine
 
@@ -50,24 +52,35 @@ class Library:
     def settings(self) -> Settings:
         return load(None, {"data_dir": self.data_dir, "model_dir": self.model_dir})
 
+    def add_key(self, name: str, scope: str) -> str:
+        """As `momentseek keys add`, without two seconds of a process."""
+        with Keys.open(self.data_dir / "catalogue.sqlite") as keys:
+            return keys.add_key(name, scope).key
+
     def copy(self, folder: Path) -> Library:
         """The same library with an index of its own."""
         copy_sparse(self.data_dir, folder)
         return Library(self.media, folder, self.model_dir, self.ids)
 
 
-def build_library(folder: Path, model_dir: Path) -> Library:
-    """Write media and index into ``folder``, which holds them already when another test was first."""
-    media, data_dir = folder / "media", folder / "data"
-    write_media(media)
-    if not data_dir.exists():
-        with Engine(load(None, {"data_dir": data_dir, "model_dir": model_dir})) as engine:
-            outcomes = engine.ingest([media])
-        assert [outcome.status for outcome in outcomes] == ["indexed"] * 3, outcomes
-        until(lambda: EdgeStore.owner(data_dir) is None)
-    with Catalogue.open(data_dir / "catalogue.sqlite") as catalogue:
+def build_library(folder: Path, model_dir: Path, write: Callable[[Path], None]) -> None:
+    """Index what ``write`` puts into ``folder``/media; ``read_library`` says what came of it."""
+    made = Library(folder / "media", folder / "data", model_dir, {})
+    write(made.media)
+    with Engine(made.settings()) as engine:
+        outcomes = engine.ingest([made.media])
+    number = sum(1 for _ in made.media.iterdir())
+    assert [outcome.status for outcome in outcomes] == ["indexed"] * number, outcomes
+    until(lambda: EdgeStore.owner(made.data_dir) is None)
+    with Catalogue.open(made.data_dir / "catalogue.sqlite") as catalogue:
         ids = {row.name: row.id for row in catalogue.list_media()}
-    return Library(media, data_dir, model_dir, ids)
+    (folder / "ids.json").write_text(json.dumps(ids))
+
+
+def read_library(folder: Path, model_dir: Path) -> Library:
+    """What ``build_library`` made. Nothing of it is opened, so that many may read it."""
+    ids = json.loads((folder / "ids.json").read_text())
+    return Library(folder / "media", folder / "data", model_dir, ids)
 
 
 def write_media(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""A real ``momentseek serve`` in a process of its own, on a free port."""
+"""A real ``momentseek serve`` in a process of its own, on a free port; or the application alone."""
 
 from __future__ import annotations
 
@@ -8,6 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import httpx
+from fastapi.testclient import TestClient
+
+from api.app import create_app
+from api.keyring import Keyring
+from core.settings import Settings
+from index.keys import Keys
+from momentseek.engine import Engine, catalogue_path
 from tests.support.library import Library, command, environment
 
 
@@ -44,3 +52,23 @@ def serving(library: Library, **settings: object) -> Iterator[Server]:
     finally:
         process.kill()
         process.communicate()
+
+
+@contextmanager
+def connected(library: Library, **settings: object) -> Iterator[tuple[Server, httpx.Client]]:
+    """As ``serving``, with somebody who asks it."""
+    with (
+        serving(library, **settings) as server,
+        httpx.Client(base_url=server.url, timeout=60, trust_env=False) as client,
+    ):
+        yield server, client
+
+
+@contextmanager
+def in_process(settings: Settings) -> Iterator[tuple[Engine, TestClient]]:
+    """The application on a real library, for what needs no process of its own to be started or killed. No
+    work is done in the background."""
+    with Engine(settings) as engine, Keys.open(catalogue_path(settings)) as keys:
+        ring = Keyring(keys, "token", open_without_keys=True)
+        app = create_app(engine, settings.server, "1", ("localhost",), ring)
+        yield engine, TestClient(app, base_url="http://localhost")

@@ -22,11 +22,11 @@ from pathlib import Path
 import pytest
 
 from bench.camera import Reel, Shot, View, look, write_reel
-from index.catalogue import Catalogue
-from index.stores.edge import EdgeStore
-from momentseek.engine import Engine
-from tests.support.library import Library, until, write_media, write_query
+from tests.support.library import Library, write_media, write_query
+from tests.support.library_fixtures import cup_picture, face_picture, library_of_run
 from tests.support.server import Server, serving
+
+__all__ = ["cup_picture", "face_picture"]
 
 if os.environ.get("REQUIRE_CHROMIUM") != "1":
     pytest.importorskip("playwright", reason="playwright is not installed: pip install 'momentseek[test]'")
@@ -64,34 +64,18 @@ _CAT = Reel(RIGHT_TO_LEFT, Fraction(25), (240, 320), (
 ))  # fmt: skip
 
 
-@pytest.fixture(scope="session")
-def ui_library(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Library:
-    """Indexed once per session with the offline profile."""
-    folder = tmp_path_factory.mktemp("ui")
-    media, data_dir = folder / "media", folder / "data"
-    write_media(media)
-    write_reel(_CAROUSEL, media / _CAROUSEL.name)
-    write_reel(_CAT, media / RIGHT_TO_LEFT)
-    look("horse", View(0.5, 0.5), (300, 400)).save(media / MARKUP)
-    look("moon", View(0.5, 0.5, 1.2), (480, 200)).save(media / LONG)
-    library = Library(media, data_dir, model_dir, {})
-    with Engine(library.settings()) as engine:
-        outcomes = engine.ingest([media])
-    assert [outcome.status for outcome in outcomes] == ["indexed"] * 7, outcomes
-    until(lambda: EdgeStore.owner(data_dir) is None)
-    with Catalogue.open(data_dir / "catalogue.sqlite") as catalogue:
-        ids = {row.name: row.id for row in catalogue.list_media()}
-    return Library(media, data_dir, model_dir, ids)
+def _write(folder: Path) -> None:
+    write_media(folder)
+    write_reel(_CAROUSEL, folder / _CAROUSEL.name)
+    write_reel(_CAT, folder / RIGHT_TO_LEFT)
+    look("horse", View(0.5, 0.5), (300, 400)).save(folder / MARKUP)
+    look("moon", View(0.5, 0.5, 1.2), (480, 200)).save(folder / LONG)
 
 
 @pytest.fixture(scope="session")
-def cup_picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_query(tmp_path_factory.mktemp("queries") / "cup.jpg", "coffee")
-
-
-@pytest.fixture(scope="session")
-def face_picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_query(tmp_path_factory.mktemp("queries") / "face.jpg", "astronaut")
+def ui_library(tmp_path_factory: pytest.TempPathFactory) -> Library:
+    """Indexed once per run with the offline profile."""
+    return library_of_run(tmp_path_factory, "ui", _write)
 
 
 @pytest.fixture(scope="session")

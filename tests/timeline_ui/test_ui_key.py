@@ -8,7 +8,8 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.support.library import Library, run_command
+from index.keys import Keys
+from tests.support.library import Library
 from tests.support.server import Server, serving
 
 SCOPES = ("read", "ingest", "admin")
@@ -26,11 +27,7 @@ def locked(
 ) -> Iterator[Server]:
     library = ui_library.copy(tmp_path_factory.mktemp("locked"))
     for scope in SCOPES:
-        made = run_command(
-            library.model_dir, "keys", "add", f"my {scope}", "--scope", scope, "--data-dir", library.data_dir
-        )
-        assert made.returncode == 0, made.stderr
-        keys[scope] = made.stdout.split()[0]
+        keys[scope] = library.add_key(f"my {scope}", scope)
     with serving(library) as running:
         yield running
 
@@ -99,9 +96,8 @@ def test_a_key_that_is_revoked_meanwhile_is_asked_for_again(
     locked_page.goto("/?view=library")
     log_in(locked_page, keys["ingest"])
     expect(locked_page.locator("ms-media-row")).to_have_count(7)
-    library = locked.library
-    ended = run_command(library.model_dir, "keys", "revoke", "my ingest", "--data-dir", library.data_dir)
-    assert ended.returncode == 0, ended.stderr
+    with Keys.open(locked.library.data_dir / "catalogue.sqlite") as rows:
+        rows.revoke_key("my ingest")
     search = locked_page.get_by_placeholder("Part of a name")
 
     def type_until_refused() -> None:
