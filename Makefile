@@ -43,7 +43,7 @@ test: .venv/.test-stamp .venv/.npm-stamp .venv/.sdk-stamp
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 test-long: .venv/.test-stamp
-	$(BIN)/python -m pytest -n $(WORKERS) -m long $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m long $(ARGS)
 
 lint: .venv/.test-stamp
 	$(BIN)/ruff check .

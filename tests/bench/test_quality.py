@@ -70,6 +70,7 @@ def shown(
 
 
 @pytest.mark.long
+@pytest.mark.xdist_group("measured once")
 def test_as_shipped_is_what_the_product_answers(shown: dict[str, Any], folder: Path, kept: Path) -> None:
     asked, settings = read_set(folder), load(None, {"data_dir": kept})
     with opened(settings, folder / "media") as library:
@@ -82,6 +83,8 @@ def test_as_shipped_is_what_the_product_answers(shown: dict[str, Any], folder: P
     assert shown["variants"]["as shipped"]["figures"] == flat(expected)
 
 
+@pytest.mark.long
+@pytest.mark.xdist_group("measured once")
 def test_every_variant_is_measured_beside_another(shown: dict[str, Any]) -> None:
     names = {one.name for one in VARIANTS} | {"fixed cosine", "refined"}
     assert shown["variants"].keys() == names
@@ -89,12 +92,16 @@ def test_every_variant_is_measured_beside_another(shown: dict[str, Any]) -> None
     assert {"asks=nothing", "whitening_saw=true"} <= shown["variants"]["as shipped"]["groups"].keys()
 
 
+@pytest.mark.long
+@pytest.mark.xdist_group("measured once")
 def test_pictures_that_are_in_no_library_are_asked(shown: dict[str, Any]) -> None:
     parts = shown["negatives"]
     assert parts["all"]["pictures"] == 4
     assert parts["with a box"]["pictures"] + parts["without a box"]["pictures"] == 4
 
 
+@pytest.mark.long
+@pytest.mark.xdist_group("measured once")
 def test_stages_are_timed(shown: dict[str, Any]) -> None:
     taken = shown["times"]["taken"]
     assert {one["asked_with"] for one in taken} == {"picture", "picture and box"}
@@ -102,6 +109,8 @@ def test_stages_are_timed(shown: dict[str, Any]) -> None:
     assert any(one["stages_ms"].get("refine", 0) > 0 for one in taken)
 
 
+@pytest.mark.long
+@pytest.mark.xdist_group("measured once")
 def test_what_is_hidden_is_as_if_never_indexed(shown: dict[str, Any], folder: Path, kept: Path) -> None:
     del shown  # it made the library
     with opened(load(None, {"data_dir": kept}), folder / "media") as library:
@@ -180,6 +189,8 @@ def test_false_alarms_with_an_interval() -> None:
     assert wilson(1, 10) == pytest.approx((0.0179, 0.4042), abs=1e-3)
 
 
+@pytest.mark.long
+@pytest.mark.xdist_group("measured once")
 def test_invented_points_lie_round_the_real_ones(folder: Path, kept: Path, shown: dict[str, Any]) -> None:
     del shown  # it made the library
     with opened(load(None, {"data_dir": kept}), folder / "media") as library:
