@@ -3,6 +3,9 @@
 Two servers that do not work themselves and three workers share a catalogue on PostgreSQL and one embedded
 store, each in a process of its own. Workers are killed with SIGKILL at random and replaced, until so many
 were and all is indexed. Then the catalogue is compared with the store, and every take-over is shown.
+
+With ``--ray`` nobody is killed: workers that Ray has started index the same videos as plain ones, into
+libraries of their own, and what came of them is compared.
 """
 
 from __future__ import annotations
@@ -30,7 +33,7 @@ from typing import Any
 import httpx
 
 from bench.camera import Reel, Shot, View, look, write_reel
-from bench.postgresql import running
+from bench.postgresql import PostgreSql, running
 from index.catalogue import Catalogue
 from index.counts import check_counts
 from index.stores.edge import EdgeStore
@@ -87,7 +90,11 @@ class Process:
     def stop(self) -> int:
         """Ask it to end; its exit code."""
         self._process.send_signal(signal.SIGTERM)
-        code = self._process.wait(60)
+        return self.wait(60)
+
+    def wait(self, seconds: float = 3600) -> int:
+        """Until it ends by itself; its exit code."""
+        code = self._process.wait(seconds)
         self._reader.join(5)
         return code
 
@@ -100,6 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--servers", type=int, default=2, help="servers (2)")
     parser.add_argument("--seconds", type=float, default=4.0, help="of each video (4)")
     parser.add_argument("--pause", type=float, default=4.0, help="seconds between kills, at most (4)")
+    parser.add_argument("--ray", action="store_true", help="compare plain workers with those of Ray")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write all figures here")
     given = parser.parse_args(arguments)
@@ -107,11 +115,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with ExitStack() as closing:
         folder = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="momentseek-workers-")))
-        url = closing.enter_context(running()).new_database()
+        database = closing.enter_context(running())
         _say(f"making {given.videos} videos")
         media = make_videos(folder / "media", given.videos, given.seconds)
-        result = measure(folder, url, media, given)
-    for line in result.pop("take_overs"):
+        if given.ray:
+            result = compare_with_ray(folder, database, media, given.workers)
+        else:
+            result = measure(folder, database.new_database(), media, given)
+    for line in result.pop("take_overs", []):
         print(line)
     print(json.dumps(result, indent=1))
     if given.json:
@@ -131,12 +142,51 @@ def make_videos(folder: Path, number: int, seconds: float) -> list[Path]:
     return paths
 
 
+def compare_with_ray(
+    folder: Path, database: PostgreSql, media: Sequence[Path], workers: int
+) -> dict[str, Any]:
+    """The same videos by so many plain workers, then by so many of a Ray that is started for it."""
+    plain = ("plain", [("worker", "--once")] * workers)
+    ray = ("ray", [("worker", "--once", "--ray", "local", "--ray-workers", str(workers))])
+    result: dict[str, Any] = {"videos": len(media), "workers": workers}
+    counts = []
+    for name, commands in (plain, ray):
+        _say(name)
+        url, data_dir = database.new_database(), folder / name
+        environment = _environment(data_dir, url, folder)
+        with ExitStack() as closing:
+            catalogue = closing.enter_context(Catalogue.open(url))
+            server = _start(closing, environment, "serve", "--port", "0")
+            _register([_wait_for(server, r"at (http://[^ ]+)")], media)
+            started = time.monotonic()
+            processes = [_start(closing, environment, *command) for command in commands]
+            codes = [process.wait() for process in processes]
+            seconds = time.monotonic() - started
+            server.stop()
+            rows = catalogue.list_media(limit=10 * len(media))
+            wrong = _wrong_counts(catalogue, data_dir)
+        counts.append({row.name: (row.status, row.point_counts) for row in rows})
+        said = "\n".join(line for process in processes for line in process.lines)
+        result[name] = {
+            "seconds": round(seconds, 1), "exit_codes": codes,
+            "started": len(set(re.findall(r"(\S+:\d+) works on", said))),
+            "files": len(re.findall(r"\bindexed video\d+\.mp4", said)),
+            "statuses": dict(Counter(row.status for row in rows)),
+            "points": sum(sum(row.point_counts.values()) for row in rows),
+            "media_with_wrong_counts": len(wrong), "tracebacks": said.count("Traceback"),
+        }  # fmt: skip
+    result["equal_counts"] = counts[0] == counts[1]
+    result["good"] = result["equal_counts"] and all(
+        result[name]["statuses"] == {"indexed": len(media)} and not result[name]["media_with_wrong_counts"]
+        for name in ("plain", "ray")
+    )
+    result["load"] = [round(one, 1) for one in os.getloadavg()]
+    return result
+
+
 def measure(folder: Path, url: str, media: Sequence[Path], given: argparse.Namespace) -> dict[str, Any]:
     data_dir, seen, chance = folder / "data", Seen(), random.Random(given.seed)
-    environment = {
-        **os.environ, "MOMENTSEEK_DATA_DIR": str(data_dir), "MOMENTSEEK_CATALOGUE__URL": url,
-        "MOMENTSEEK_SERVER__WORKS": "false", "MOMENTSEEK_SERVER__MEDIA_ROOTS": json.dumps([str(folder)]),
-    }  # fmt: skip
+    environment = _environment(data_dir, url, folder)
     with ExitStack() as closing:
         catalogue = closing.enter_context(Catalogue.open(url))
         servers = [_start(closing, environment, "serve", "--port", "0") for _ in range(given.servers)]
@@ -144,9 +194,7 @@ def measure(folder: Path, url: str, media: Sequence[Path], given: argparse.Names
         addresses = [_wait_for(server, r"at (http://[^ ]+)") for server in servers]
         _say(f"servers at {', '.join(addresses)}")
         started = time.monotonic()
-        for address, path in zip(itertools.cycle(addresses), media, strict=False):
-            body = {"path": str(path)}
-            httpx.post(f"{address}/v1/media/register", json=body, timeout=60).raise_for_status()
+        _register(addresses, media)
         ended = threading.Event()
         with _searching(addresses, seen, ended):
             everyone = list(workers)
@@ -170,6 +218,20 @@ def measure(folder: Path, url: str, media: Sequence[Path], given: argparse.Names
         )
         said = [line for process in [*everyone, *servers] for line in process.lines if "Traceback" in line]
         return _judge(catalogue, data_dir, media, seen, seconds, codes, found, len(said))
+
+
+def _environment(data_dir: Path, url: str, folder: Path) -> dict[str, str]:
+    """Of servers that leave the work to others, and of workers."""
+    return {
+        **os.environ, "MOMENTSEEK_DATA_DIR": str(data_dir), "MOMENTSEEK_CATALOGUE__URL": url,
+        "MOMENTSEEK_SERVER__WORKS": "false", "MOMENTSEEK_SERVER__MEDIA_ROOTS": json.dumps([str(folder)]),
+    }  # fmt: skip
+
+
+def _register(addresses: Sequence[str], media: Sequence[Path]) -> None:
+    for address, path in zip(itertools.cycle(addresses), media, strict=False):
+        body = {"path": str(path)}
+        httpx.post(f"{address}/v1/media/register", json=body, timeout=60).raise_for_status()
 
 
 def _start(closing: ExitStack, environment: dict[str, str], *arguments: str) -> Process:
@@ -265,10 +327,7 @@ def _judge(
     codes: Sequence[int], found: Sequence[int], tracebacks: int,
 ) -> dict[str, Any]:
     rows = catalogue.list_media(limit=10 * len(media))
-    generation = catalogue.active_generation()
-    assert generation is not None
-    with EdgeStore(data_dir, generation.name, _DIMENSIONS, create=False) as store:
-        wrong = check_counts(store, catalogue, generation.name, detailed=True)
+    wrong = _wrong_counts(catalogue, data_dir)
     jobs = catalogue.list_jobs(limit=10 * len(media))
     statuses = Counter(row.status for row in rows)
     failed = sum(number for status, number in seen.statuses.items() if status != 200)
@@ -285,6 +344,14 @@ def _judge(
         "found_in_videos": list(found), "exit_codes": list(codes), "tracebacks": tracebacks,
         "load": [round(one, 1) for one in os.getloadavg()],
     }  # fmt: skip
+
+
+def _wrong_counts(catalogue: Catalogue, data_dir: Path) -> list[str]:
+    """Media of which the store holds not what the catalogue says."""
+    generation = catalogue.active_generation()
+    assert generation is not None
+    with EdgeStore(data_dir, generation.name, _DIMENSIONS, create=False) as store:
+        return check_counts(store, catalogue, generation.name, detailed=True)
 
 
 def _say(what: str) -> None:

@@ -32,6 +32,8 @@ class IngestSettings(_Section):
     shots: bool = Field(True, description="find shot cuts and sample the first frame of every shot")
     run_likeness: float = Field(
         0.95, gt=0, le=1, description="cosine from which samples share one point; 1: a point for every one")
+    stretch_seconds: float = Field(
+        1800.0, ge=0, description="longer videos are shared by workers, in stretches of so much; 0: never")
     storyboard: bool = Field(True, description="write sprite sheets and a WebVTT track per video")
     min_free_disk_mb: int = Field(500, ge=0, description="ingest stops below this much free disk")
 

@@ -20,7 +20,7 @@ from core.errors import NotFound
 from core.types import Kind, MediaType
 from index.files import Files, chunks, newest_first
 from index.generations import Generations
-from index.jobs import Jobs, ingest_job_id
+from index.jobs import ingest_job_id
 from index.media_filter import MediaFilter, Range
 from index.paths import fold, from_text
 from index.rows import (
@@ -34,6 +34,7 @@ from index.rows import (
     MediaRow,
     MediaStatus,
 )
+from index.stretches import Stretches
 from index.tables import Job, Media, MediaFile, MediaSetMember, now
 
 __all__ = [
@@ -44,7 +45,7 @@ __all__ = [
 CRASHES_ALLOWED = 2
 
 
-class Catalogue(Files, Jobs, Generations):
+class Catalogue(Files, Stretches, Generations):
     """Media, files, jobs and generations. Thread-safe; any number of processes may have it open."""
 
     def find_media(self, media_id: str) -> MediaRow | None:

@@ -14,7 +14,7 @@ from typing import Any, Literal, cast
 from sqlalchemy import select
 
 from index.database import Database
-from index.tables import Job
+from index.tables import STRETCH, Job
 from index.webhooks import add_deliveries
 
 
@@ -38,7 +38,7 @@ class FollowUps(Database):
 
     def ended_jobs(self, limit: int) -> Sequence[EndedJob]:
         """Those that nobody has followed up, the oldest first."""
-        new = Job.followed_up.is_(False), Job.state.in_(("done", "failed"))
+        new = Job.followed_up.is_(False), Job.state.in_(("done", "failed")), Job.kind != STRETCH
         query = select(Job).where(*new, Job.media_id.is_not(None)).order_by(Job.ended_at, Job.id)
         with self._read() as session:
             return [_row(job) for job in session.scalars(query.limit(limit))]

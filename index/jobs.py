@@ -21,7 +21,7 @@ from core.errors import NotFound
 from index.database import Database
 from index.paths import from_text, to_text
 from index.rows import JobRow, JobState
-from index.tables import Job, Media, UtcDateTime, now
+from index.tables import STRETCH, Job, Media, UtcDateTime, now
 
 _log = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class Jobs(Database):
         self, states: Sequence[JobState] | None = None, kind: str | None = None, limit: int = 100,
         offset: int = 0, media_id: str | None = None, changed_since: datetime | None = None,
     ) -> list[JobRow]:
-        """The newest first."""
+        """The newest first. Stretches are parts of other jobs and come only when their kind is asked for."""
         query = select(Job).order_by(Job.created_at.desc(), Job.id).limit(limit).offset(offset)
         if media_id is not None:
             query = query.where(Job.media_id == media_id)
@@ -78,14 +78,13 @@ class Jobs(Database):
             query = query.where(Job.updated_at >= changed_since)
         if states is not None:
             query = query.where(Job.state.in_(states))
-        if kind is not None:
-            query = query.where(Job.kind == kind)
+        query = query.where(Job.kind != STRETCH if kind is None else Job.kind == kind)
         with self._read() as session:
             return [_row(job) for job in session.scalars(query)]
 
     def count_jobs(self) -> dict[JobState, int]:
-        """By state; states of no job are left out."""
-        query = select(Job.state, func.count()).group_by(Job.state)
+        """By state, without stretches; states of no job are left out."""
+        query = select(Job.state, func.count()).where(Job.kind != STRETCH).group_by(Job.state)
         with self._read() as session:
             return {cast(JobState, state): number for state, number in session.execute(query)}
 
@@ -128,13 +127,13 @@ class Jobs(Database):
         """Take a job that waits, or whose worker let its lease run out; False when there is none to take."""
         with self._write(alone=False) as session:
             lost = _claim(session, job_id, owner, lease_seconds, ("queued",))
-        return _told(job_id, owner, lost)
+        return told(job_id, owner, lost)
 
     def claim_next(self, kinds: Sequence[str], owner: str, lease_seconds: float) -> JobRow | None:
         """Take a job whose worker let its lease run out, or the one that waits longest; None when there is
         nothing to do. What was lost twice comes last: if it is the reason, all else is done first."""
         with self._write(alone=False) as session:
-            moment = _moment(session)
+            moment = moment_of(session)
             lost = and_(Job.state == "running", Job.lease_until < moment)
             for free in (and_(lost, Job.take_overs == 0), Job.state == "queued", lost):
                 oldest = select(Job).where(free, Job.kind.in_(kinds)).order_by(Job.created_at, Job.id)
@@ -143,10 +142,10 @@ class Jobs(Database):
                     break
             else:
                 return None
-            before = _take(job, owner, moment, lease_seconds)
+            before = take(job, owner, moment, lease_seconds)
             session.flush()
             taken = _row(job)
-        _told(taken.id, owner, before)
+        told(taken.id, owner, before)
         return taken
 
     def take_over(self, job_id: str, holder: str, owner: str, lease_seconds: float) -> bool:
@@ -156,16 +155,16 @@ class Jobs(Database):
             job = session.get(Job, job_id, with_for_update=True)
             if job is None or job.state != "running" or job.lease_owner != holder:
                 return False
-            _take(job, owner, _moment(session), lease_seconds)
-        return _told(job_id, owner, holder)
+            take(job, owner, moment_of(session), lease_seconds)
+        return told(job_id, owner, holder)
 
     def pass_on(self, job_id: str, holder: str, owner: str, lease_seconds: float) -> bool:
         """Give a job that is ``holder``'s to another owner of the same process. False when it is not."""
         with self._write(alone=False) as session:
-            until = _moment(session) + timedelta(seconds=lease_seconds)
+            until = moment_of(session) + timedelta(seconds=lease_seconds)
             mine = and_(Job.state == "running", Job.lease_owner == holder)
             given = update(Job).where(Job.id == job_id, mine).values(lease_owner=owner, lease_until=until)
-            return _changed(session.execute(given))
+            return changed(session.execute(given))
 
     def renew(
         self, job_id: str, owner: str, lease_seconds: float, progress: float | None = None,
@@ -180,9 +179,9 @@ class Jobs(Database):
             values["message"] = message
         mine = and_(Job.state == "running", Job.lease_owner == owner)
         with self._write(alone=False) as session:
-            until = _moment(session) + timedelta(seconds=lease_seconds)
+            until = moment_of(session) + timedelta(seconds=lease_seconds)
             kept = update(Job).where(Job.id == job_id, mine).values(lease_until=until, **values)
-            return _changed(session.execute(kept))
+            return changed(session.execute(kept))
 
     def finish(self, job_id: str, owner: str, state: Ended = "done", message: str | None = None) -> bool:
         """End the job and its lease. False when it is no longer this worker's."""
@@ -198,8 +197,16 @@ class Jobs(Database):
         return self._change(job_id, owner, {**_NO_LEASE, "state": "queued"})
 
     def cancel(self, job_id: str) -> bool:
-        """Whoever works on it learns it at the next ``renew``. False when it had already ended."""
-        return self._change(job_id, None, {**_NO_LEASE, "state": "cancelled", "ended_at": now()})
+        """Whoever works on it, or on a stretch of it, learns it at the next ``renew``. False when it had
+        already ended."""
+        ended = {"state": "cancelled", "ended_at": now()}
+        statement = update(Job).where(Job.id == job_id, Job.state.in_(("queued", "running")))
+        with self._write(alone=False) as session:
+            if not changed(session.execute(statement.values(**_NO_LEASE, **ended))):
+                return False
+            media_id = select(Job.media_id).where(Job.id == job_id, Job.kind == _INGEST).scalar_subquery()
+            end_stretches(session, media_id)
+        return True
 
     def claim_media(self, media_id: str, owner: str, lease_seconds: float) -> bool:
         """Take the right to (re)write the points of one media file. Raises NotFound."""
@@ -214,7 +221,7 @@ class Jobs(Database):
                 lost = _claim(session, job_id, owner, lease_seconds, _NOT_RUNNING)
         except IntegrityError:
             return False  # another worker added the same job between our look and our write
-        return _told(job_id, owner, lost)
+        return told(job_id, owner, lost)
 
     def renew_media(
         self, media_id: str, owner: str, lease_seconds: float, progress: float | None = None,
@@ -230,17 +237,25 @@ class Jobs(Database):
     def release_media(self, media_id: str, owner: str) -> bool:
         return self.release(ingest_job_id(media_id), owner)
 
-    def _change(self, job_id: str, owner: str | None, values: dict[str, Any]) -> bool:
+    def _change(self, job_id: str, owner: str, values: dict[str, Any]) -> bool:
         mine = and_(Job.state == "running", Job.lease_owner == owner)
-        condition = Job.state.in_(("queued", "running")) if owner is None else mine
-        statement = update(Job).where(Job.id == job_id, condition).values(**values)
+        statement = update(Job).where(Job.id == job_id, mine).values(**values)
         with self._write(alone=False) as session:
-            return _changed(session.execute(statement))
+            return changed(session.execute(statement))
 
     def _change_waiting(self, job_id: str, values: dict[str, Any]) -> bool:
         statement = update(Job).where(Job.id == job_id, Job.state == "queued").values(**values)
         with self._write(alone=False) as session:
-            return _changed(session.execute(statement))
+            return changed(session.execute(statement))
+
+
+def end_stretches(session: Session, media_id: Any) -> None:
+    """Whoever works on one keeps its lease until it has learnt that there is nothing to do any more: until
+    then it may write."""
+    open_ones = update(Job).where(Job.media_id == media_id, Job.kind == STRETCH)
+    for state, values in (("queued", _NO_LEASE), ("running", {})):
+        ended = {**values, "state": "cancelled", "ended_at": now()}
+        session.execute(open_ones.where(Job.state == state).values(**ended))
 
 
 def _claim(
@@ -249,16 +264,16 @@ def _claim(
     """False when it cannot be taken; else who lost it, None when nobody did. The row is locked first: of two
     workers that try at once, the second sees what the first has made of it."""
     job = session.get(Job, job_id, with_for_update=True, populate_existing=True)
-    moment = _moment(session)
+    moment = moment_of(session)
     if job is None:
         return False
     has_run_out = job.state == "running" and job.lease_until is not None and job.lease_until < moment
     if job.state not in takeable and not has_run_out:
         return False
-    return _take(job, owner, moment, lease_seconds)
+    return take(job, owner, moment, lease_seconds)
 
 
-def _take(job: Job, owner: str, moment: datetime, lease_seconds: float) -> str | None:
+def take(job: Job, owner: str, moment: datetime, lease_seconds: float) -> str | None:
     """Returns who loses it, None when nobody had it. The row is locked, and it is free."""
     lost = job.lease_owner if job.state == "running" else None
     job.state, job.lease_owner, job.lease_until = "running", owner, moment + timedelta(seconds=lease_seconds)
@@ -269,21 +284,21 @@ def _take(job: Job, owner: str, moment: datetime, lease_seconds: float) -> str |
     return lost
 
 
-def _told(job_id: str, owner: str, lost: str | Literal[False] | None) -> bool:
+def told(job_id: str, owner: str, lost: str | Literal[False] | None) -> bool:
     """Whether the job was taken; who took it from whom goes into the log."""
     if lost:
         _log.warning("%s took over %s from %s", worker_name(owner), job_id, worker_name(lost))
     return lost is not False
 
 
-def _moment(session: Session) -> datetime:
+def moment_of(session: Session) -> datetime:
     """Now, by the clock that all who share the catalogue go by."""
     if session.get_bind().dialect.name != "postgresql":
         return now()
     return cast(datetime, session.scalar(select(func.clock_timestamp(type_=UtcDateTime()))))
 
 
-def _changed(result: Any) -> bool:
+def changed(result: Any) -> bool:
     return cast(CursorResult[Any], result).rowcount == 1
 
 

@@ -100,6 +100,24 @@ class JobRow:
 
 
 @dataclass(frozen=True, slots=True)
+class StretchRow:
+    """Work on the half-open [``start_seconds``, ``end_seconds``) of a video, counted from 0 by ``number``; no
+    end: to the end of the file. ``result`` is what came of it, as ingest/stretches.py says it."""
+
+    id: str
+    media_id: str
+    number: int
+    start_seconds: float
+    end_seconds: float | None
+    state: JobState
+    lease_owner: str | None
+    progress: float
+    message: str | None
+    take_overs: int
+    result: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Added:
     """A file that came into the library. ``known``: its content was there before. ``job`` is its last one,
     None where it was indexed before there were jobs."""

@@ -20,6 +20,9 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
+STRETCH = "stretch"
+"""The kind of jobs that are parts of another: see index/stretches.py."""
+
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_name)s",
     "uq": "uq_%(table_name)s_%(column_0_name)s",
@@ -128,6 +131,10 @@ class Job(Base):
     # What comes after its end has been done: see index/follow_up.py.
     followed_up: Mapped[bool] = mapped_column(default=False, server_default=false(), index=True)
     first_done_at: Mapped[datetime | None]
+    # Of a stretch of a long video: see index/stretches.py.
+    start_seconds: Mapped[float | None]
+    end_seconds: Mapped[float | None]
+    result: Mapped[dict[str, Any] | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
     updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
 

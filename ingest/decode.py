@@ -78,6 +78,15 @@ class Decoder:
         """
         return self._converse(Path(path), {"what": "samples"})
 
+    def read_stretch(
+        self, path: Path | str, start_seconds: float, end_seconds: float | None
+    ) -> Generator[Item, None, None]:
+        """As ``read``, of a video's half-open [start_seconds, end_seconds), no end: to the end of the file.
+        The same samples at the same times as of the whole file; shots count from 0; the summary's duration
+        is the time of the sample behind the last. ``progress`` is of the whole file."""
+        request = {"what": "stretch", "start_seconds": float(start_seconds), "end_seconds": end_seconds}
+        return self._converse(Path(path), request)
+
     def probe(self, path: Path | str) -> MediaFacts:
         """What ``read`` yields first. Raises as ``read``."""
         for item in self._converse(Path(path), {"what": "facts"}):

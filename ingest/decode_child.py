@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import math
 import os
 import queue
 import signal
@@ -25,12 +26,12 @@ import av
 import cv2
 from PIL import Image as Pillow
 
-from core.errors import MediaError, TimeOutOfRange
+from core.errors import MediaBroken, MediaError, TimeOutOfRange
 from core.settings import DecodeSettings, IngestSettings
 from core.types import Image
-from ingest.frames import Frame, Source, open_source
+from ingest.frames import Frame, Source, VideoSource, open_source
 from ingest.media import DecodeSummary, Sample
-from ingest.reading import frames_between, read_samples
+from ingest.reading import LEAD_IN_SECONDS, frames_between, read_samples, read_stretch
 
 QUEUED_MESSAGES = 6
 """Decoding runs ahead of the reader by this many samples, plus the one in the pipe."""
@@ -140,7 +141,10 @@ def _answer(request: dict[str, Any], sender: Sender, decode: DecodeSettings, ing
         try:
             sender.send("facts", **asdict(source.facts))
             if request["what"] == "samples":
-                _send_samples(source, sender, ingest)
+                frames = source.frames_for(ingest.samples_per_second, ingest.shots)
+                _send_samples(read_samples(source, _beat(source, frames, sender), ingest), source, sender)
+            elif request["what"] == "stretch":
+                _send_samples(_stretch(source, sender, ingest, request), source, sender)
             elif request["what"] == "frames":
                 _send_frames(source, sender, request)
         finally:
@@ -160,9 +164,20 @@ def _answer(request: dict[str, Any], sender: Sender, decode: DecodeSettings, ing
         sender.send("end")
 
 
-def _send_samples(source: Source, sender: Sender, ingest: IngestSettings) -> None:
-    frames = source.frames_for(ingest.samples_per_second, ingest.shots)
-    for item in read_samples(source, _beat(source, frames, sender), ingest):
+def _stretch(
+    source: Source, sender: Sender, ingest: IngestSettings, request: dict[str, Any]
+) -> Iterator[Sample | DecodeSummary]:
+    if not isinstance(source, VideoSource):
+        raise MediaBroken("The file is no longer the video that it was.")
+    start_seconds, end_seconds = request["start_seconds"], request["end_seconds"]
+    lead_in = max(0.0, start_seconds - LEAD_IN_SECONDS)
+    frames = source.frames_for(ingest.samples_per_second, ingest.shots, lead_in)
+    end = math.inf if end_seconds is None else end_seconds
+    return read_stretch(source, _beat(source, frames, sender), ingest, start_seconds, end)
+
+
+def _send_samples(items: Iterator[Sample | DecodeSummary], source: Source, sender: Sender) -> None:
+    for item in items:
         if isinstance(item, Sample):
             sender.send(
                 "sample", item.image, time_seconds=item.time_seconds, shot=item.shot, is_cut=item.is_cut,

@@ -9,6 +9,7 @@ from core.errors import StoreBusy
 from index.catalogue import Catalogue
 from index.store import VectorStore, Where
 from ingest.lease import claim
+from ingest.stretches import stop_stretches
 
 
 def forget_media(
@@ -24,6 +25,7 @@ def forget_media(
         raise StoreBusy(f"{row.name} is being indexed right now; try again when that is done.")
     try:
         catalogue.mark_indexing(media_id)
+        stop_stretches(catalogue, storyboard_dir, media_id)
         store.delete(Where(media_ids=(media_id,)))
         store.flush()
         catalogue.remove_media(media_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from heapq import heappop, heappush
 from pathlib import Path
@@ -52,7 +52,9 @@ class Source(Protocol):
     def frames(self, from_seconds: float = 0.0) -> Iterator[Frame]:
         """Frames in ascending time, from one at or before ``from_seconds`` where there is one."""
 
-    def frames_for(self, samples_per_second: float, cuts: bool) -> Iterator[Frame]:
+    def frames_for(
+        self, samples_per_second: float, cuts: bool, from_seconds: float = 0.0
+    ) -> Iterator[Frame]:
         """``frames``, some of them without pixels: those that no sample falls on, no other frame refers to
         and, with ``cuts``, no cut lies near."""
 
@@ -139,6 +141,7 @@ class Clock:
         self._time_base = time_base
         self._start_pts = start_pts
         self._joined_seconds = 0.0
+        self.joins = 0
         self.last_seconds = -1.0
         self.last_shown_seconds = 0.0
 
@@ -149,6 +152,7 @@ class Clock:
         if self.last_seconds >= 0 and time < self.last_seconds - RESTART_SECONDS:
             onward = self.last_seconds + self.last_shown_seconds
             self._joined_seconds += onward - time
+            self.joins += 1
             time = onward
         return time if time >= 0 and time > self.last_seconds else None
 
@@ -160,6 +164,7 @@ class VideoSource:
     def __init__(self, path: Path, decode: DecodeSettings) -> None:
         self._path, self._decode = path, decode
         self._video = open_video(path, decode)
+        self._make_skipper: Callable[[], Skipper | None] = lambda: None
         self._reset()
         try:
             self._pending = self._decoded()
@@ -177,29 +182,35 @@ class VideoSource:
     def _reset(self) -> None:
         self.frames_decoded = self.frames_dropped = 0
         self.end_seconds = 0.0
-        self._bytes_read, self._stopped = 0, False
+        self._bytes_read, self._stopped, self._joins = 0, False, 0
         self._others_end_seconds = 0.0
-        self._skipper: Skipper | None = None
+        self._skipper = self._make_skipper()
         self._left_out: list[tuple[int, int]] = []  # a heap of pts and duration
 
     def frames(self, from_seconds: float = 0.0) -> Iterator[Frame]:
         if from_seconds > 0 and self._seek(from_seconds):
-            frame = next(self._timed(self._pending), None)
+            timed = self._timed(self._pending)
+            frame = next(timed, None)
             if frame is not None and frame.time_seconds <= from_seconds:
                 yield frame
-                yield from self._timed(self._pending)
+                yield from timed
                 return
             # The container's index was wrong: the exact way is to read from the start.
             self._reopen()
         yield from self._timed(self._from_first())
 
-    def frames_for(self, samples_per_second: float, cuts: bool) -> Iterator[Frame]:
+    def frames_for(
+        self, samples_per_second: float, cuts: bool, from_seconds: float = 0.0
+    ) -> Iterator[Frame]:
         stream = self._video.stream
         disposable = finder_of(stream.codec_context.name, stream.codec_context.extradata)
         if disposable is not None:
             base = _time_base(self._first)
-            self._skipper = Skipper(disposable, self._start_pts, base, samples_per_second, cuts)
-        return self.frames()
+            self._make_skipper = lambda: Skipper(
+                disposable, self._start_pts, base, samples_per_second, cuts
+            )
+            self._skipper = self._make_skipper()
+        return self.frames(from_seconds)
 
     def _seek(self, seconds: float) -> bool:
         offset = self._start_pts + int(Fraction(seconds) / _time_base(self._first))
@@ -256,6 +267,7 @@ class VideoSource:
         since_last = time - clock.last_seconds if self.frames_decoded else 0.0
         shown = float(duration * base) if duration and duration > 0 else self._typical_seconds or since_last
         clock.passed(time, shown)
+        self._joins = clock.joins
         self.frames_decoded += 1
         self.end_seconds = time + shown
         return shown
@@ -324,6 +336,15 @@ class VideoSource:
         missing = self._missing_seconds()
         if missing:
             return missing
+        return self._damage()
+
+    def problem_within(self) -> str | None:
+        """As ``problem``, of a part of the file: also what makes times depend on what lies before it."""
+        if self._joins:
+            return "The file's times begin anew in the middle of it."
+        return self._damage()
+
+    def _damage(self) -> str | None:
         if self._stopped:
             return f"The file is damaged behind {self.end_seconds:.1f} s."
         total = self.frames_decoded + self.frames_dropped
@@ -368,7 +389,9 @@ class AnimationSource:
             missing = self._still.frame_count - self.frames_decoded
             self._problem = f"The last {missing} of its {self._still.frame_count} frames are damaged."
 
-    def frames_for(self, samples_per_second: float, cuts: bool) -> Iterator[Frame]:
+    def frames_for(
+        self, samples_per_second: float, cuts: bool, from_seconds: float = 0.0
+    ) -> Iterator[Frame]:
         return self.frames()
 
     def share_read(self) -> float | None:
@@ -396,7 +419,9 @@ class StillSource:
         self.frames_decoded = 1
         yield frame
 
-    def frames_for(self, samples_per_second: float, cuts: bool) -> Iterator[Frame]:
+    def frames_for(
+        self, samples_per_second: float, cuts: bool, from_seconds: float = 0.0
+    ) -> Iterator[Frame]:
         return self.frames()
 
     def share_read(self) -> float | None:

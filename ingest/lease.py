@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 
 from index.catalogue import Catalogue, JobRow, ingest_job_id
+from index.rows import StretchRow
+from index.tables import STRETCH
 
 LEASE_SECONDS, RENEW_SECONDS = 120.0, 5.0
 _RESERVED = "reserved"
@@ -43,6 +45,26 @@ def reserve(catalogue: Catalogue) -> JobRow | None:
         or catalogue.claim_next(["ingest"], owner, LEASE_SECONDS)
         or of_the_dead(job for job in running if job.take_overs)
     )
+
+
+def reserve_stretch(
+    catalogue: Catalogue, owner: str, generation: str, media_id: str | None = None
+) -> StretchRow | None:
+    """Take a stretch of media that are indexed into this generation, of one media file or of any; None when
+    there is none to take."""
+    taken = catalogue.claim_stretch(owner, LEASE_SECONDS, generation, media_id)
+    if taken is not None:
+        return taken
+    for job in catalogue.running_jobs(STRETCH):
+        holder = job.lease_owner
+        if holder is None or job.media_id is None or media_id not in (None, job.media_id):
+            continue
+        media = catalogue.find_media(job.media_id) if is_dead(holder) else None
+        if media is None or (media.status, media.generation) != ("indexing", generation):
+            continue
+        if catalogue.take_over(job.id, holder, owner, LEASE_SECONDS):
+            return catalogue.get_stretch(job.id)
+    return None
 
 
 def claim(catalogue: Catalogue, media_id: str, owner: str) -> bool:

@@ -11,46 +11,45 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterable
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import cast
 
 from core.errors import DecoderCrashed, LeaseLost, MediaError
-from core.settings import IngestSettings
-from index.catalogue import Catalogue
-from index.rows import FAILED, SEARCHABLE, FileRow, MediaRow, MediaStatus
-from index.store import VectorStore, Where
-from ingest.analyze import Analyzer
-from ingest.decode import Decoder
+from index.rows import FAILED, SEARCHABLE, FileRow, MediaRow, MediaStatus, StretchRow
+from index.store import Where
 from ingest.discover import discover
 from ingest.forget import forget_media
 from ingest.identity import content_id
-from ingest.lease import LEASE_SECONDS, RENEW_SECONDS, claim, new_owner
-from ingest.progress import OnProgress, Outcome, Progress, Stopwatch
+from ingest.lease import LEASE_SECONDS, RENEW_SECONDS, claim, new_owner, reserve_stretch
+from ingest.media import MediaFacts
+from ingest.parts import Parts
+from ingest.progress import OnProgress, Outcome, Progress, Stopped, Stopwatch
+from ingest.stretches import (
+    AS_A_WHOLE,
+    forget_stretches,
+    index_stretch,
+    join_storyboards,
+    joined,
+    starts_of,
+    stop_stretches,
+)
 from ingest.writer import MediaWriter
 
+__all__ = ["Ingest", "Parts"]
 
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What an ingest works with; the engine chooses it. ``storyboard_dir`` gives the folder of a
-    media file's storyboard."""
-
-    catalogue: Catalogue
-    store: VectorStore
-    analyzer: Analyzer
-    decoder: Decoder
-    generation: str
-    settings: IngestSettings
-    storyboard_dir: Callable[[str], Path]
-
+_LOOK_EVERY_SECONDS = 1.0
+"""Whether others have done their stretches."""
 
 Report = Callable[[str, float], None]
 
 
-class _Stopped(Exception):
-    """Somebody set ``stop`` in the middle of a file."""
+class _Long(Exception):
+    """This file is for stretches, which begin at ``starts_seconds``."""
+
+    def __init__(self, starts_seconds: Sequence[float]) -> None:
+        self.starts_seconds = starts_seconds
 
 
 class Ingest:
@@ -79,7 +78,7 @@ class Ingest:
             report("looking", 0.0)
             try:
                 outcomes.append(self._one(path, report))
-            except _Stopped:
+            except Stopped:
                 break
         self._forget_replaced()
         return outcomes
@@ -143,10 +142,7 @@ class Ingest:
         if not claim(catalogue, media_id, self._owner):
             return busy
         try:
-            outcome = self._try(path, media_id, report)
-            if outcome.status == "pending":
-                # Once more after a crash of the decoder: the second one puts the file into quarantine.
-                outcome = self._try(path, media_id, report)
+            outcome = self._index(path, media_id, report)
         except LeaseLost:
             return busy
         except BaseException:
@@ -156,7 +152,102 @@ class Ingest:
         self._indexed.add(media_id)
         return outcome
 
-    def _try(self, path: Path, media_id: str, report: Report) -> Outcome:
+    def _index(self, path: Path, media_id: str, report: Report) -> Outcome:
+        begun = self._begun_stretches(media_id)
+        try:
+            if not begun:
+                return self._as_a_whole(path, media_id, report, self._parts.settings.stretch_seconds)
+        except _Long as long:
+            self._stop_stretches(media_id)
+            self._parts.catalogue.add_stretches(media_id, long.starts_seconds)
+        return self._in_stretches(path, media_id, report) or self._as_a_whole(path, media_id, report)
+
+    def _begun_stretches(self, media_id: str) -> bool:
+        """Whether there are some of an interrupted run to go on with; others are put away."""
+        stretches = self._parts.catalogue.stretches_of(media_id)
+        if not stretches:
+            return False
+        row = self._parts.catalogue.get_media(media_id)
+        goes_on = (row.status, row.generation) == ("indexing", self._parts.generation)
+        if goes_on and all(one.state in ("queued", "running", "done") for one in stretches):
+            return True
+        self._stop_stretches(media_id)
+        return False
+
+    def _as_a_whole(
+        self, path: Path, media_id: str, report: Report, stretch_seconds: float = 0.0
+    ) -> Outcome:
+        """Raises _Long when it is too long for that."""
+        outcome = self._try(path, media_id, report, stretch_seconds)
+        if outcome.status == "pending":
+            # Once more after a crash of the decoder: the second one puts the file into quarantine.
+            outcome = self._try(path, media_id, report, stretch_seconds)
+        return outcome
+
+    def _in_stretches(self, path: Path, media_id: str, report: Report) -> Outcome | None:
+        """Together with whoever else works on them; None when that cannot be done with this file."""
+        parts, before, share = self._parts, self._media_seconds, 0.0
+
+        def look() -> float:
+            nonlocal share
+            progress = [one.progress for one in parts.catalogue.stretches_of(media_id)]
+            share = sum(progress) / max(1, len(progress))
+            return share
+
+        def go_on() -> None:
+            self._keep(media_id, look)
+            report("indexing", share)
+
+        while True:
+            self._renewed = 0.0
+            go_on()
+            stretches = parts.catalogue.stretches_of(media_id)
+            if not stretches:
+                raise LeaseLost(f"Another process ended the work on {media_id}.")
+            failed = next((one for one in stretches if one.state == "failed"), None)
+            if failed is not None:
+                return self._stretch_failed(path, failed)
+            if all(one.state == "done" for one in stretches):
+                outcome = self._joined(path, stretches)
+                self._media_seconds = before + outcome.media_seconds
+                return outcome
+            mine = reserve_stretch(parts.catalogue, self._owner, parts.generation, media_id)
+            if mine is None:
+                self.stop.wait(_LOOK_EVERY_SECONDS)  # for those that others have
+                continue
+            with suppress(LeaseLost):  # of the file itself: the next look says so
+                index_stretch(parts, path, mine, self._owner, go_on)
+
+    def _joined(self, path: Path, stretches: Sequence[StretchRow]) -> Outcome:
+        parts, media_id = self._parts, stretches[0].media_id
+        facts, counts = joined(stretches)
+        seconds = facts.duration_seconds or 0.0
+        if parts.settings.storyboard:
+            join_storyboards(parts, stretches, seconds)
+        parts.store.flush()
+        parts.catalogue.mark_indexed(media_id, facts, counts, parts.generation)
+        forget_stretches(parts.catalogue, parts.storyboard_dir(media_id), media_id)
+        return Outcome(
+            path, "indexed", None, media_id, seconds, sum(counts.values()), facts.sample_count
+        )
+
+    def _stretch_failed(self, path: Path, failed: StretchRow) -> Outcome | None:
+        said = failed.result or {"status": "failed", "reason": failed.message}
+        self._stop_stretches(failed.media_id)
+        if said["status"] == AS_A_WHOLE:
+            return None
+        reason = said["reason"] or "A part of it could not be indexed."
+        recorded = self._parts.catalogue.mark_failed(failed.media_id, said["status"], reason)
+        return Outcome(path, recorded, reason, failed.media_id)
+
+    def _stop_stretches(self, media_id: str) -> None:
+        """And take back what they have written."""
+        parts = self._parts
+        stop_stretches(parts.catalogue, parts.storyboard_dir(media_id), media_id)
+        parts.store.delete(Where(media_ids=(media_id,)))
+        parts.store.flush()
+
+    def _try(self, path: Path, media_id: str, report: Report, stretch_seconds: float) -> Outcome:
         parts = self._parts
         parts.catalogue.mark_indexing(media_id, parts.generation)
         # What an interrupted run with other settings left behind would never be overwritten.
@@ -172,7 +263,9 @@ class Ingest:
             # writing what is to be taken back.
             with writer, closing(parts.decoder.read(path)) as items:
                 for item in watch.waiting_for("decode", items):
-                    self._keep(media_id)
+                    self._keep(media_id, lambda: parts.decoder.progress)
+                    if isinstance(item, MediaFacts) and (starts := starts_of(item, stretch_seconds)):
+                        raise _Long(starts)
                     writer.take(item)
                     self._media_seconds = before + writer.media_seconds
                     report("indexing", parts.decoder.progress or 0.0)
@@ -197,15 +290,14 @@ class Ingest:
         recorded = self._parts.catalogue.mark_failed(media_id, status, str(error), crashed)
         return Outcome(path, recorded, str(error), media_id)
 
-    def _keep(self, media_id: str) -> None:
+    def _keep(self, media_id: str, share: Callable[[], float | None]) -> None:
         """Renew the lease now and then; give up when told to stop or when the lease went to another."""
         if self.stop.is_set():
-            raise _Stopped
+            raise Stopped
         now = time.monotonic()
         if now - self._renewed > RENEW_SECONDS:
             self._renewed = now
-            share = self._parts.decoder.progress
-            if not self._parts.catalogue.renew_media(media_id, self._owner, LEASE_SECONDS, share):
+            if not self._parts.catalogue.renew_media(media_id, self._owner, LEASE_SECONDS, share()):
                 raise LeaseLost(f"Another process took over {media_id}.")
 
     def _forget_replaced(self) -> None:

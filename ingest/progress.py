@@ -50,6 +50,10 @@ class Outcome:
         return self.status in ("indexed", "known", "moved", "copy", "partial", "skipped")
 
 
+class Stopped(Exception):
+    """Somebody asked the work to stop in the middle of a file."""
+
+
 class Stopwatch:
     """Seconds by stage. For several threads: stages that work beside one another take more than passes."""
 

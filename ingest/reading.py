@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import chain, islice
 
 from core.errors import TimeOutOfRange
 from core.settings import IngestSettings
 from core.time import clock
-from ingest.frames import Frame, Source
+from ingest.frames import Frame, Source, VideoSource
 from ingest.media import DecodeSummary, Sample
 from ingest.sample import GridSampler
 from ingest.shots import LOOKAHEAD_FRAMES, ShotFinder
+
+LEAD_IN_SECONDS = 10.0
+"""Read before a stretch. What looks back furthest is the choice of frames that need not be decoded: at 24
+sizes of packets that others refer to, and 40 packets ahead; the search for cuts looks at five frames, the
+grid at one."""
 
 
 def read_samples(
@@ -33,6 +40,45 @@ def read_samples(
         "partial" if problem else "ok", problem, source.end_seconds, source.frames_decoded,
         source.frames_dropped, picker.shot_starts_seconds,
     )  # fmt: skip
+
+
+def read_stretch(
+    source: VideoSource, frames: Iterator[Frame], ingest: IngestSettings, start_seconds: float,
+    end_seconds: float,
+) -> Iterator[Sample | DecodeSummary]:
+    """What ``read_samples`` finds within the half-open [start_seconds, end_seconds), at the same times, with
+    shots counted from 0; then the summary, of which the duration is the time of the next sample.
+
+    ``frames`` begin LEAD_IN_SECONDS before the start: by then all that looks back sees what it sees in the
+    whole file. A stretch that the file does not fill is partial.
+    """
+    picker = _Picker(ingest, ShotFinder() if ingest.shots else None)
+    samples = chain(chain.from_iterable(map(picker.take, frames)), _late(picker.finish))
+    next_seconds: float | None = None
+    first_shot: int | None = None
+    for sample in samples:
+        if sample.time_seconds >= end_seconds:
+            next_seconds = sample.time_seconds
+            break
+        if sample.time_seconds >= start_seconds:
+            first_shot = sample.shot if first_shot is None else first_shot
+            yield replace(sample, shot=sample.shot - first_shot)
+    problem = source.problem_within()
+    if next_seconds is None:
+        problem = problem or source.problem()
+        if math.isfinite(end_seconds):
+            problem = problem or f"The video ends at {source.end_seconds:.1f} s, before {end_seconds:.1f} s."
+    shots = tuple(one for one in picker.shot_starts_seconds if start_seconds <= one < end_seconds)
+    yield DecodeSummary(
+        "partial" if problem else "ok", problem,
+        source.end_seconds if next_seconds is None else next_seconds, source.frames_decoded,
+        source.frames_dropped, shots,
+    )  # fmt: skip
+
+
+def _late(samples: Callable[[], Iterator[Sample]]) -> Iterator[Sample]:
+    """Asked for only when everything before it has been taken."""
+    yield from samples()
 
 
 class _Picker:

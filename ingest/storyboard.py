@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 import tempfile
+import uuid
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -35,11 +36,12 @@ class _Thumbnail:
 class Storyboard:
     """Give it the samples of one video as they pass, then ``write``.
 
-    It keeps one thumbnail a second; when there are too many it keeps every second one and doubles the
-    interval, so the length of the video need not be known.
+    It keeps one thumbnail a second; when there are more than ``most`` it keeps every second one and doubles
+    the interval, so the length of the video need not be known.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MAX_THUMBNAILS) -> None:
+        self._most = most
         self.interval_seconds = FIRST_INTERVAL_SECONDS
         self._kept: list[_Thumbnail] = []
 
@@ -51,7 +53,7 @@ class Storyboard:
         if self._kept and not self._is_due(time_seconds, self._kept[-1].time_seconds):
             return self
         self._kept.append(_Thumbnail(time_seconds, self._small(image)))
-        if len(self._kept) > MAX_THUMBNAILS:
+        if len(self._kept) > self._most:
             self._thin()
         return self
 
@@ -72,11 +74,28 @@ class Storyboard:
             shutil.rmtree(fresh, ignore_errors=True)
         return folder / TRACK_NAME
 
+    def save(self, path: Path) -> None:
+        """For ``add_saved``."""
+        pictures = [one.image for one in self._kept]
+        stacked = np.stack(pictures) if pictures else np.zeros((0, 0, 0, 3), np.uint8)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_name(f".{path.stem}.{uuid.uuid4().hex}.npz")
+        np.savez(fresh, times_seconds=[one.time_seconds for one in self._kept], pictures=stacked)
+        fresh.replace(path)
+
+    def add_saved(self, path: Path) -> Self:
+        """What another storyboard, of a later part of the video, has saved."""
+        with np.load(path, allow_pickle=False) as saved:
+            pictures = saved["pictures"]
+            for time_seconds, picture in zip(saved["times_seconds"].tolist(), pictures, strict=True):
+                self.add(time_seconds, picture)
+        return self
+
     def _is_due(self, time_seconds: float, last_seconds: float) -> bool:
         return time_seconds >= last_seconds + self.interval_seconds - _ROUNDING_SECONDS
 
     def _thin(self) -> None:
-        while len(self._kept) > MAX_THUMBNAILS:
+        while len(self._kept) > self._most:
             self.interval_seconds *= 2
             first, *others = self._kept
             self._kept = [first]

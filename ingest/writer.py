@@ -51,10 +51,11 @@ class MediaWriter:
         run_likeness: float,
         storyboard_dir: Path | None,
         watch: Stopwatch,
+        first_track: int = 0,
     ):
         self._store, self._analyzer, self._media_id = store, analyzer, media_id
         self._storyboard_dir, self._watch = storyboard_dir, watch
-        numbers = count()
+        numbers = count(first_track)
         names: tuple[VectorName, ...] = ("visual", "face")
         self._runs = {name: Runs(name, run_likeness, numbers) for name in names}
         self._unwritten = {name: Points.empty(name) for name in names}

@@ -7,7 +7,6 @@ search then serves all of them.
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -16,12 +15,11 @@ from core.errors import MomentseekError
 from index.catalogue import Catalogue
 from index.follow_up import EndedJob, FollowUps
 from index.rows import SEARCHABLE
+from momentseek.rounds import Rounds
 
 _log = logging.getLogger(__name__)
 
 _AT_A_TIME = 20
-_LOOK_EVERY_SECONDS = 5.0
-"""Other processes index, too; our own worker wakes the thread."""
 PAUSE_SECONDS = 30.0
 TRIES = 3
 """With a store that makes trouble, before jobs are told of without having been searched."""
@@ -30,53 +28,24 @@ Ask = Callable[[Mapping[str, datetime | None], bool], None]
 """Ask saved queries of these media; whether it is the last try. Raises MomentseekError for another one."""
 
 
-class FollowUp:
+class FollowUp(Rounds):
     """``tell`` says that there is something for webhooks."""
 
     def __init__(
         self, rows: FollowUps, catalogue: Catalogue, ask: Ask, tell: Callable[[], None],
         pause_seconds: float = PAUSE_SECONDS,
     ) -> None:
+        super().__init__("momentseek-follow-up", pause_seconds)
         self._rows, self._catalogue, self._ask, self._tell = rows, catalogue, ask, tell
-        self._pause_seconds = pause_seconds
         self._troubles = 0
-        self._ending, self._wake = threading.Event(), threading.Event()
-        self._thread: threading.Thread | None = None
 
-    def start(self) -> None:
-        self._thread = threading.Thread(target=self._work, name="momentseek-follow-up")
-        self._thread.start()
-
-    def ask_to_stop(self) -> None:
-        self._ending.set()
-        self._wake.set()
-
-    def stop(self) -> None:
-        """What is not followed up by then waits for the next start."""
-        self.ask_to_stop()
-        if self._thread is not None:
-            self._thread.join()
-
-    def wake(self) -> None:
-        """A job has ended."""
-        self._wake.set()
-
-    def _work(self) -> None:
-        while not self._ending.is_set():
-            self._wake.clear()
-            try:
-                if not self._round():
-                    self._wake.wait(_LOOK_EVERY_SECONDS)
-            except MomentseekError as error:
-                _log.warning("What has been indexed waits for its saved queries: %s", error)
-                self._ending.wait(self._pause_seconds)
-            except Exception:
-                # The catalogue itself: a thread that ended here would never be missed.
-                _log.exception("Jobs that have ended cannot be followed up.")
-                self._ending.wait(self._pause_seconds)
+    def _complain(self, error: Exception) -> None:
+        if isinstance(error, MomentseekError):
+            _log.warning("What has been indexed waits for its saved queries: %s", error)
+        else:
+            _log.error("Jobs that have ended cannot be followed up.", exc_info=error)
 
     def _round(self) -> bool:
-        """Whether there was anything to do."""
         # Several servers may share the catalogue: one of them does this.
         jobs = self._rows.ended_jobs(_AT_A_TIME) if self._rows.leads("follow-up") else ()
         if not jobs:

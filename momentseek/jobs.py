@@ -1,5 +1,5 @@
-"""A worker: one thread that indexes what waits, one media file at a time. A server has one, ``momentseek
-worker`` is one.
+"""A worker: one thread that indexes what waits, one media file, or one stretch of a long one, at a time. A
+server has one, ``momentseek worker`` is one.
 
 What is to do is in the catalogue alone, so nothing is lost with a process: a job whose worker has gone is
 taken over by another. Models use all cores, so two files at once would take twice as long each.
@@ -18,23 +18,31 @@ from pathlib import Path
 from core.errors import MomentseekError, NotFound
 from index.catalogue import Catalogue, JobRow
 from index.jobs import Ended, worker_name
-from ingest.lease import new_owner, reserve, reserving_owner
+from index.rows import StretchRow
+from ingest.lease import new_owner, reserve, reserve_stretch, reserving_owner
 from ingest.progress import OnProgress, Outcome, Progress
+from ingest.stretches import MOST_LOST
+from momentseek.rounds import Rounds
 
 _log = logging.getLogger(__name__)
 
-LOOK_EVERY_SECONDS = 5.0
-"""Other processes may leave work behind; our own wakes the worker."""
 PAUSE_SECONDS = 30.0
 """After trouble that is not the file's own, such as a full disk."""
 TRIES = 3
 """With such trouble, before a job fails."""
-MOST_LOST = 5
-"""Workers that may be lost over one file, killed or cut off, before it is taken for the reason."""
 _CANCEL_SECONDS = 30.0
 
 Index = Callable[[Path, OnProgress, threading.Event], Sequence[Outcome]]
 """Index one file until the event is set. Raises MomentseekError."""
+
+
+@dataclass(frozen=True, slots=True)
+class StretchWork:
+    """Work on parts of files whose ingest jobs others have. ``generation`` says into which index;
+    ``index`` works on one until the event is set, and says in the catalogue what came of it."""
+
+    generation: Callable[[], str]
+    index: Callable[[Path, StretchRow, threading.Event], None]
 
 
 @dataclass(eq=False, slots=True)
@@ -47,55 +55,34 @@ class _Now:
     cancelled: bool = False
 
 
-class Worker:
+class Worker(Rounds):
     """``delete_points`` removes everything of one media file from the store, for good when it returns;
     ``on_end`` is called when work on a job has ended, however it did."""
 
     def __init__(
         self, catalogue: Catalogue, index: Index, delete_points: Callable[[str], None],
         pause_seconds: float = PAUSE_SECONDS, on_end: Callable[[], None] = lambda: None,
+        stretches: StretchWork | None = None,
     ) -> None:
+        super().__init__("momentseek-jobs", pause_seconds)
         self._catalogue, self._index, self._delete_points = catalogue, index, delete_points
-        self._pause_seconds, self._on_end = pause_seconds, on_end
+        self._on_end, self._stretches = on_end, stretches
         self._changed = threading.Condition()
         self._now: _Now | None = None
-        self._ending, self._wake = threading.Event(), threading.Event()
         self._troubles: Counter[str] = Counter()
-        self._thread: threading.Thread | None = None
-
-    def start(self, once: bool = False) -> None:
-        """``once``: until nothing waits any more."""
-        self._thread = threading.Thread(target=self._work, args=(once,), name="momentseek-jobs")
-        self._thread.start()
-
-    @property
-    def is_at_work(self) -> bool:
-        return self._thread is not None and self._thread.is_alive()
 
     def ask_to_stop(self) -> None:
+        """The file under way is left for the next start."""
         with self._changed:
-            self._ending.set()
+            super().ask_to_stop()
             if self._now is not None:
                 self._now.stop.set()
-        self._wake.set()
-
-    def stop(self) -> None:
-        """The file under way is left for the next start. Returns when the thread has ended."""
-        self.ask_to_stop()
-        if self._thread is not None:
-            self._thread.join()
 
     def finish(self, seconds: float) -> None:
         """Begin nothing new; the file under way is handed back if it takes longer than that."""
-        self._ending.set()
-        self._wake.set()
-        if self._thread is not None:
-            self._thread.join(seconds)
+        super().ask_to_stop()
+        self._join(seconds)
         self.stop()
-
-    def wake(self) -> None:
-        """There is something to do."""
-        self._wake.set()
 
     def is_doing(self, job_id: str) -> bool:
         now = self._now
@@ -123,35 +110,24 @@ class Worker:
                 self._put_away(job)
         self._catalogue.cancel(job_id)
 
-    def _work(self, once: bool) -> None:
-        while not self._ending.is_set():
-            self._wake.clear()
-            try:
-                worked = self._do_next()
-            # The catalogue itself: a worker that ended here would never be missed.
-            except MomentseekError as error:
-                _log.warning("The worker cannot see what is to do: %s", error)
-                self._ending.wait(self._pause_seconds)
-                continue
-            except Exception:
-                _log.exception("The worker cannot see what is to do.")
-                self._ending.wait(self._pause_seconds)
-                continue
-            if not worked:
-                if once:
-                    return
-                self._wake.wait(LOOK_EVERY_SECONDS)
+    def _complain(self, error: Exception) -> None:
+        if isinstance(error, MomentseekError):
+            _log.warning("The worker cannot see what is to do: %s", error)
+        else:
+            _log.error("The worker cannot see what is to do.", exc_info=error)
 
-    def _do_next(self) -> bool:
-        """Whether there was anything to do."""
+    def _round(self) -> bool:
         with self._changed:
             # Held, so that nobody cancels here what is taken already but not yet known to be at work.
-            job = None if self._ending.is_set() else reserve(self._catalogue)
+            job = None if self._ending.is_set() else self._reserve()
             if job is None:
                 return False
             now = self._now = _Now(job.id)
         try:
-            self._do(job, now)
+            if isinstance(job, StretchRow):
+                self._do_stretch(job, now)
+            else:
+                self._do(job, now)
         except NotFound:
             pass  # the media was removed meanwhile
         except MomentseekError as error:
@@ -163,7 +139,7 @@ class Worker:
             try:
                 # What has been neither indexed nor ended by now is for the next.
                 self._catalogue.release(job.id, reserving_owner())
-                if now.cancelled and self._state(job.id) == "queued":
+                if now.cancelled and isinstance(job, JobRow) and self._state(job.id) == "queued":
                     self._put_away(job)
             finally:
                 with self._changed:
@@ -172,15 +148,39 @@ class Worker:
                 self._on_end()
         return True
 
+    def _reserve(self) -> JobRow | StretchRow | None:
+        """Parts of what is begun come before what is not: it can be searched the sooner."""
+        if self._stretches is not None and self._catalogue.has_open_stretches():
+            taken = reserve_stretch(self._catalogue, reserving_owner(), self._stretches.generation())
+            if taken is not None:
+                return taken
+        return reserve(self._catalogue)
+
+    def _do_stretch(self, stretch: StretchRow, now: _Now) -> None:
+        assert self._stretches is not None  # or it would not have been reserved
+        path, problem = self._find(stretch.media_id)
+        if path is None:
+            result = {"status": "failed", "reason": problem}
+            self._catalogue.end_stretch(stretch, reserving_owner(), False, result)
+            return
+        self._stretches.index(path, stretch, now.stop)
+
+    def _find(self, media_id: str) -> tuple[Path | None, str]:
+        """A file of that content that can be read, or why there is none."""
+        paths = self._catalogue.paths_of(media_id)
+        path = next((path for path in paths if path.is_file()), None)
+        if path is not None and os.access(path, os.R_OK):
+            return path, ""
+        return None, _unreadable(path, paths)
+
     def _do(self, job: JobRow, now: _Now) -> None:
         assert job.media_id is not None  # ingest jobs have one
         if job.take_overs > MOST_LOST:
             self._quarantine(job, job.media_id)
             return
-        paths = self._catalogue.paths_of(job.media_id)
-        path = next((path for path in paths if path.is_file()), None)
-        if path is None or not os.access(path, os.R_OK):
-            self._end(job, "failed", _unreadable(path, paths))
+        path, problem = self._find(job.media_id)
+        if path is None:
+            self._end(job, "failed", problem)
             return
 
         def report(progress: Progress) -> None:
@@ -205,12 +205,12 @@ class Worker:
         self._catalogue.mark_failed(media_id, "quarantined", reason)
         self._end(job, "failed", reason)
 
-    def _end(self, job: JobRow, state: Ended, message: str | None) -> None:
+    def _end(self, job: JobRow | StretchRow, state: Ended, message: str | None) -> None:
         if not self._catalogue.finish(job.id, reserving_owner(), state, message):
             self._catalogue.end_waiting(job.id, state, message)
         self._troubles.pop(job.id, None)
 
-    def _have_trouble(self, job: JobRow, now: _Now, message: str) -> None:
+    def _have_trouble(self, job: JobRow | StretchRow, now: _Now, message: str) -> None:
         if now.stop.is_set():
             return
         self._troubles[job.id] += 1
@@ -220,7 +220,7 @@ class Worker:
             return
         self._catalogue.release(job.id, reserving_owner())
         self._catalogue.note(job.id, message)
-        now.stop.wait(self._pause_seconds)
+        now.stop.wait(self._trouble_seconds)
 
     def _put_away(self, job: JobRow) -> None:
         """End a job that is cancelled: whatever it has written so far goes."""

@@ -14,7 +14,6 @@ import hmac
 import logging
 import random
 import ssl
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,14 +25,13 @@ from core.errors import InvalidRequest
 from core.outbound import Door, Guarded, Target, one_line, usual_tls
 from index.webhooks import DeliveryRow, Due, NewWebhook
 from index.webhooks import Webhooks as WebhookRows
+from momentseek.rounds import LOOK_EVERY_SECONDS, Rounds
 
 _log = logging.getLogger(__name__)
 
 WAITS_SECONDS = (5.0, 300.0, 1800.0, 7200.0, 18_000.0, 36_000.0, 36_000.0)
 """After each failed attempt: the first again within seconds, the last after more than a day."""
 _LONGEST_REST_SECONDS = 300.0
-_LOOK_EVERY_SECONDS = 5.0
-"""Another process may add deliveries; our own wakes the thread."""
 _TROUBLE_SECONDS = 30.0
 _GONE = 410
 """Whoever answers this wants no other attempt."""
@@ -52,20 +50,19 @@ class Answered:
         return self.status is not None and 200 <= self.status < 300
 
 
-class Webhooks:
+class Webhooks(Rounds):
     """``rows`` keeps them. ``door`` says where they may lead; one attempt takes ``timeout_seconds``."""
 
     def __init__(
         self, rows: WebhookRows, door: Door, timeout_seconds: float,
         waits_seconds: Sequence[float] = WAITS_SECONDS, tls: ssl.SSLContext | None = None,
     ) -> None:
+        super().__init__("momentseek-webhooks", _TROUBLE_SECONDS)
         self.rows = rows
         self._door, self._timeout_seconds, self._tls = door, timeout_seconds, tls
         self._waits_seconds = tuple(waits_seconds)
         self._failures: dict[str, int] = {}
         self._resting: dict[str, float] = {}
-        self._ending, self._wake = threading.Event(), threading.Event()
-        self._thread: threading.Thread | None = None
 
     def add(self, url: str, events: Sequence[str]) -> NewWebhook:
         """Raises InvalidRequest for an address that may not be asked or cannot be found."""
@@ -80,34 +77,8 @@ class Webhooks:
         self.rows.note_attempt(due.id, answered.is_delivered, answered.status, answered.message)
         return self.rows.delivery(due.id)
 
-    def start(self) -> None:
-        self._thread = threading.Thread(target=self._work, name="momentseek-webhooks")
-        self._thread.start()
-
-    def ask_to_stop(self) -> None:
-        self._ending.set()
-        self._wake.set()
-
-    def stop(self) -> None:
-        """What is on its way has its time; the rest waits for the next start."""
-        self.ask_to_stop()
-        if self._thread is not None:
-            self._thread.join()
-
-    def wake(self) -> None:
-        """There is something to send."""
-        self._wake.set()
-
-    def _work(self) -> None:
-        while not self._ending.is_set():
-            self._wake.clear()
-            try:
-                if not self._round():
-                    self._wake.wait(self._pause_seconds())
-            except Exception:
-                # The catalogue itself: a thread that ended here would never be missed.
-                _log.exception("Webhooks cannot be sent.")
-                self._ending.wait(_TROUBLE_SECONDS)
+    def _complain(self, error: Exception) -> None:
+        _log.error("Webhooks cannot be sent.", exc_info=error)
 
     def _round(self) -> bool:
         """One delivery for each webhook that has one due; whether there were any. Of several servers that
@@ -178,13 +149,13 @@ class Webhooks:
                 "server.webhook_private_addresses allows it."
             ) from None
 
-    def _pause_seconds(self) -> float:
+    def _idle_seconds(self) -> float:
         """Until something may be due, or may have been added by others."""
         due_at, now = self.rows.next_time(), datetime.now(UTC)
         times = [until - time.monotonic() for until in self._resting.values()]
         if due_at is not None and due_at > now:
             times.append((due_at - now).total_seconds())
-        return max(min([_LOOK_EVERY_SECONDS, *times]), 0.05)
+        return max(min([LOOK_EVERY_SECONDS, *times]), 0.05)
 
 
 def signed_headers(secret: str, message_id: str, timestamp: int, body: str) -> list[tuple[str, str]]:

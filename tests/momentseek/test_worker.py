@@ -13,8 +13,9 @@ from index.catalogue import Catalogue, IndexedFacts, ingest_job_id
 from index.rows import JobRow
 from ingest.lease import LEASE_SECONDS, claim, new_owner
 from ingest.progress import OnProgress, Outcome, Progress
+from ingest.stretches import MOST_LOST
 from momentseek.intake import Intake
-from momentseek.jobs import MOST_LOST, TRIES, Worker
+from momentseek.jobs import TRIES, Worker
 from tests.support.library import until
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from bench.postgresql import PostgreSql
 from core.settings import Settings, load
 from index.catalogue import Catalogue
 from index.rows import JobRow
+from index.store import Where
 from momentseek.engine import Engine, catalogue_place
 from tests.support.library import Library, command, environment, run_command, until
 from tests.support.media_factory import textured, write_video
@@ -62,9 +64,9 @@ def in_the_middle_of(catalogue: Catalogue) -> bool:
 @contextmanager
 def working(settings: Settings, *arguments: object) -> Iterator[subprocess.Popen[str]]:
     """A worker that has loaded what it needs when the block begins."""
-    given = {} if settings.catalogue.url is None else {
-        "catalogue__url": settings.catalogue.url.get_secret_value()
-    }  # fmt: skip
+    given: dict[str, object] = {"ingest__stretch_seconds": settings.ingest.stretch_seconds}
+    if settings.catalogue.url is not None:
+        given["catalogue__url"] = settings.catalogue.url.get_secret_value()
     process = subprocess.Popen(
         command("worker", "--data-dir", settings.data_dir, *arguments),
         env=environment(settings.model_dir, **given), cwd="/", text=True,
@@ -159,3 +161,94 @@ def test_two_workers_cannot_be_told_from_one(settings: Settings, tmp_path: Path)
     with Engine(settings) as engine:
         assert engine.media_with_wrong_counts() == []
         assert {job.attempts for job in engine.list_jobs()} == {1}
+
+
+# A long video, in four stretches
+
+
+@pytest.fixture
+def in_stretches(settings: Settings) -> Settings:
+    return settings.model_copy(
+        update={"ingest": settings.ingest.model_copy(update={"stretch_seconds": 15.0})}
+    )
+
+
+def states(catalogue: Catalogue, media_id: str) -> list[str]:
+    return [one.state for one in catalogue.stretches_of(media_id)]
+
+
+def queue_film(settings: Settings, folder: Path) -> JobRow:
+    [job] = queue_videos(settings, folder, 1, 300)
+    return job
+
+
+@pytest.mark.long
+def test_two_workers_share_one_video(in_stretches: Settings, tmp_path: Path) -> None:
+    job = queue_film(in_stretches, tmp_path)
+    with working(in_stretches, "--once") as one, working(in_stretches) as two:
+        said_by_one, _ = one.communicate(timeout=_START_SECONDS)
+        two.send_signal(signal.SIGTERM)
+        said_by_two, _ = two.communicate(timeout=_START_SECONDS)
+    assert (one.returncode, two.returncode) == (0, 0)
+    # Whoever has the job joins what both have done; the other one says what it has done.
+    said = said_by_one + said_by_two
+    assert said.count("indexed 0.mp4, 1:00.00 of video") == 1, said
+    assert 1 <= len(re.findall(r"indexed \S+ to .+ of 0\.mp4", said)) <= 3
+    with Engine(in_stretches) as engine:
+        [ended] = engine.list_jobs()
+        assert (ended.id, ended.state, ended.attempts, ended.progress) == (job.id, "done", 1, 1.0)
+        [row] = engine.list_media(None, None, 10, 0)
+        assert (row.status, row.sample_count >= 120) == ("indexed", True)
+        assert engine.media_with_wrong_counts() == []
+        assert engine.catalogue.stretches_of(row.id) == []
+
+
+@pytest.mark.long
+def test_a_worker_killed_in_a_stretch_repeats_that_stretch_alone(
+    in_stretches: Settings, tmp_path: Path
+) -> None:
+    job = queue_film(in_stretches, tmp_path)
+    media_id = str(job.media_id)
+    with Catalogue.open(catalogue_place(in_stretches)) as catalogue:
+        with working(in_stretches) as first:
+            until(lambda: "done" in states(catalogue, media_id), _START_SECONDS, "a stretch to be done")
+            first.kill()
+            first.wait()
+        before = catalogue.list_jobs(kind="stretch")
+        done = {one.id: one.attempts for one in before if one.state == "done"}
+        held = [one.id for one in before if one.state == "running"]
+        assert done and len(held) <= 1 and catalogue.get_media(media_id).status == "indexing"
+        with working(in_stretches, "--once") as second:
+            while second.poll() is None:
+                for one in catalogue.list_jobs(kind="stretch"):
+                    assert one.id not in done or (one.state, one.attempts) == ("done", done[one.id])
+                time.sleep(0.05)
+            said, _ = second.communicate(timeout=_START_SECONDS)
+        assert second.returncode == 0
+        assert re.findall(r"took over (\S+) from", said) == [job.id, *held]
+        assert catalogue.get_job(job.id).state == "done"
+    with Engine(in_stretches) as engine:
+        assert engine.media_with_wrong_counts() == []
+
+
+@pytest.mark.long
+def test_cancelling_ends_the_stretches_of_all_workers(in_stretches: Settings, tmp_path: Path) -> None:
+    job = queue_film(in_stretches, tmp_path)
+    media_id = str(job.media_id)
+    with Catalogue.open(catalogue_place(in_stretches)) as catalogue:
+        with working(in_stretches) as one, working(in_stretches) as two:
+            until(lambda: states(catalogue, media_id).count("running") == 2, _START_SECONDS, "both at work")
+            assert catalogue.cancel(job.id)
+            until(lambda: catalogue.get_media(media_id).status == "pending", 30, "it to be put away")
+            until(lambda: catalogue.get_job(job.id).state == "cancelled", 30, "it to be cancelled")
+            for worker in (one, two):
+                worker.send_signal(signal.SIGTERM)
+            said = [worker.communicate(timeout=_START_SECONDS)[0] for worker in (one, two)]
+        assert "Traceback" not in "".join(said)
+        assert catalogue.stretches_of(media_id) == []
+    with Engine(in_stretches) as engine:
+        assert engine.store.count(Where()) == 0
+        assert engine.retry_job(job.id).state == "queued"
+        with working(in_stretches, "--once") as worker:
+            worker.communicate(timeout=_START_SECONDS)
+        assert engine.get_job(job.id).state == "done" and engine.media_with_wrong_counts() == []
