@@ -7,12 +7,15 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, delete, func, insert, select, text
+from sqlalchemy import Connection, Row, Table, and_, delete, func, insert, or_, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from core.errors import InvalidRequest, StoreError
 from index.database import Database
-from index.tables import Base
+from index.files import chunks
+from index.paths import to_text
+from index.rows import SEARCHABLE
+from index.tables import STRETCH, Base, Generation, Job, Media, MediaFile
 
 _ROWS_AT_A_TIME = 1_000
 
@@ -26,7 +29,7 @@ class Tables(Database):
 
         Raises InvalidRequest when ``other`` holds something else and is not to be replaced.
         """
-        with self._engine.connect() as here, other._engine.execution_options(writes=True).begin() as there:
+        with self._at_once() as here, other._engine.execution_options(writes=True).begin() as there:
             if _alike(here, there):
                 return {table.name: _count(here, table) for table in _tables()}
             if not replace and any(_count(there, table) for table in _tables()):
@@ -37,6 +40,51 @@ class Tables(Database):
             for table in reversed(_tables()):
                 there.execute(delete(table))
             return {table.name: _copy(table, here, there) for table in _tables()}
+
+    def is_empty(self) -> bool:
+        with self._engine.connect() as here:
+            return not any(_count(here, table) for table in _tables())
+
+    def settle(self, generation: str) -> list[str]:
+        """As if nobody worked on what this holds, and there were no other generation: media in work wait,
+        and so do those of other generations. Returns their ids."""
+        with self._write() as session:
+            other = and_(Media.status.in_(SEARCHABLE), Media.generation.is_distinct_from(generation))
+            unsettled = select(Media.id).where(or_(Media.status == "indexing", other)).order_by(Media.id)
+            waiting = list(session.scalars(unsettled))
+            for some in chunks(waiting):
+                session.execute(update(Media).where(Media.id.in_(some)).values(
+                    status="pending", reason=None, point_counts={}, indexed_at=None
+                ))
+            # What was indexed of a long file in stretches is not kept, and the file waits as a whole.
+            session.execute(delete(Job).where(Job.kind == STRETCH))
+            session.execute(update(Job).where(Job.state == "running").values(
+                state="queued", progress=0.0, lease_owner=None, lease_until=None
+            ))
+            session.execute(delete(Generation).where(Generation.name != generation))
+            return waiting
+
+    def move_paths(self, old: Path, new: Path) -> None:
+        """Files below the folder ``old`` lie below ``new`` from now on."""
+        before, after = to_text(old).rstrip("/") + "/", to_text(new).rstrip("/") + "/"
+        if before == after:
+            return
+        with self._write() as session:
+            for column in (MediaFile.path, Job.path):
+                moved = update(column.class_).where(column.startswith(before, autoescape=True))
+                session.execute(moved.values(path=after + func.substr(column, len(before) + 1)))
+
+    def revision(self) -> str:
+        """Which tables these are: those of this version, as always once a catalogue has been opened."""
+        with self._engine.connect() as here:
+            return str(here.execute(text("SELECT version_num FROM alembic_version")).scalar_one())
+
+    def _at_once(self) -> Connection:
+        """What is read through it is of one moment, however long it takes."""
+        connection = self._engine.connect()
+        if connection.dialect.name == "postgresql":
+            return connection.execution_options(isolation_level="REPEATABLE READ")
+        return connection
 
 
 def copy_catalogue(source: str | Path, target: str | Path, replace: bool = False) -> dict[str, int]:

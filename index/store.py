@@ -48,6 +48,18 @@ class VectorStore(Protocol):
     ) -> list[Points]:
         """For each query vector the nearest points, best first, ``score`` filled, vectors left out."""
 
+    def query_groups(
+        self,
+        vector_name: VectorName,
+        vectors: Vectors,
+        where: Where,
+        limit: int,
+        group_size: int = 1,
+        score_threshold: float | None = None,
+    ) -> list[Points]:
+        """For each query vector the nearest ``limit`` media and of each its ``group_size`` nearest points:
+        media by their best point, points of one media together, best first; otherwise as ``query``."""
+
     def recommend(
         self,
         vector_name: VectorName,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, ParamSpec
 
 import typer
 
-from core.errors import MomentseekError
+from core.errors import MomentseekError, SettingsError
 from momentseek import __version__
 from momentseek.duplicates import duplicates
 from momentseek.index_command import index_app
@@ -336,15 +336,46 @@ def worker(
             help="On SIGTERM: how long the file under way may take before it is handed back.",
         ),
     ] = 5.0,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS", show_default=False,
+            help="Let Ray place them: host:port of its head, auto on a machine of a cluster, or local.",
+        ),
+    ] = None,
+    ray_workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="NUMBER", show_default="one for each GPU, or each machine where there is none",
+            help="How many, with --ray.",
+        ),
+    ] = None,
+    ray_gpus: Annotated[
+        float | None,
+        typer.Option(
+            min=0, metavar="SHARE", show_default="1 where there are GPUs",
+            help="GPUs of each worker, with --ray; 0.5: two workers share one.",
+        ),
+    ] = None,
     config: ConfigOption = None,
     data_dir: DataDirOption = None,
 ) -> None:
     """Index what waits, beside a server or on other machines.
 
     Any number of them share the work: files that a server was given wait in the catalogue until a worker
-    takes them. Stop or kill one at any time; another takes over what it had. On other machines they need the
-    catalogue and the store of the settings, and the files at the same place.
+    takes them, and a long video is shared in stretches (ingest.stretch_seconds). Stop or kill one at any
+    time; another takes over what it had. On other machines they need the catalogue and the store of the
+    settings, and the files at the same place.
+
+    With --ray this command starts workers on the machines of a Ray cluster, and ends them when it ends.
     """
+    if ray is not None:
+        from momentseek.worker_ray import run_ray_workers
+
+        run_ray_workers(settings_of(config, data_dir), ray, ray_workers, ray_gpus, once, drain_seconds)
+        return
+    if ray_workers is not None or ray_gpus is not None:
+        raise SettingsError("--ray-workers and --ray-gpus are about --ray ADDRESS: give that, too.")
     from momentseek.worker_command import run_worker
 
     run_worker(settings_of(config, data_dir), once, drain_seconds)
@@ -510,6 +541,51 @@ def migrate(
     from momentseek.migrating import migrate_with_progress
 
     migrate_with_progress(settings_of(config, data_dir), to, catalogue, replace)
+
+
+@app.command()
+@one_line_errors
+def snapshot(
+    target: Annotated[
+        Path, typer.Argument(metavar="FILE|DIR", help="The file to write, or a folder to write one in.")
+    ],
+    no_uploads: Annotated[
+        bool, typer.Option("--no-uploads", help="Leave out originals that were uploaded.")
+    ] = False,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Copy the whole library into one file, also while a server runs.
+
+    Catalogue, vectors, storyboards, pictures that people asked with, and originals that were uploaded. Other
+    originals stay where they are: keep those yourself. It holds people's names and secrets of webhooks.
+    """
+    from momentseek.snapshot_command import snapshot_with_progress
+
+    try:
+        snapshot_with_progress(settings_of(config, data_dir), target, not no_uploads)
+    except KeyboardInterrupt:
+        _end("stopped; nothing is kept of it.", 130)
+
+
+@app.command()
+@one_line_errors
+def restore(
+    snapshot: Annotated[Path, typer.Argument(metavar="FILE", help="What momentseek snapshot has written.")],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="In place of the library that is there.")
+    ] = False,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Make a library from a snapshot, in the store and the catalogue that your settings name.
+
+    All of it is checked before anything is touched. Stop servers and workers first. Interrupt it at any
+    time: the same command goes on.
+    """
+    from momentseek.snapshot_command import restore_with_progress
+
+    restore_with_progress(settings_of(config, data_dir), snapshot, replace)
 
 
 @app.command()

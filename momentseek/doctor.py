@@ -17,7 +17,9 @@ from momentseek.remote import running_server
 from momentseek.show import ID_SHOWN, console, name, table, word
 
 _NEEDED = ("av", "qdrant-edge-py", "openvino", "numpy", "fastapi")
-_OPTIONAL = ("opencv-python", "torch", "ultralytics", "open-clip-torch")
+_OPTIONAL = (
+    "opencv-python", "torch", "ultralytics", "open-clip-torch", "qdrant-client", "psycopg", "ray"
+)
 _NAMES_SHOWN = 5
 
 
@@ -80,6 +82,7 @@ def _library(settings: Settings, repair: bool) -> Iterator[Finding]:
             yield from _counts(engine, repair)
             yield from _unfinished(engine, repair)
             yield _originals(engine)
+            yield from _graphs(engine)
     except MomentseekError as error:
         yield Finding("library", False, str(error))
 
@@ -140,6 +143,15 @@ def _originals(engine: Engine) -> Finding:
         return Finding("originals", True, "all there")
     detail = f"{_files(len(missing))} away ({_some(missing)}); their vectors are kept"
     return Finding("originals", True, detail)
+
+
+def _graphs(engine: Engine) -> Iterator[Finding]:
+    """A server that was told to make none, and not told of the end."""
+    if engine.settings.store.url is None:
+        return
+    if engine.store.info()["loading"]:  # type: ignore[attr-defined]
+        detail = "none are made, as for loading much at once; when that is done: momentseek index loading off"
+        yield Finding("graphs", False, detail)
 
 
 def _files(number: int) -> str:

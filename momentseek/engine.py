@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from core.answer import Answer, Segment
-from core.errors import InvalidRequest, MomentseekError, NotFound, SettingsError, StoreError
+from core.errors import InvalidRequest, LeaseLost, MomentseekError, NotFound, SettingsError, StoreError
 from core.outbound import Door, is_public, is_public_or_own
 from core.record import LONGEST_RUN_SECONDS, Points, VectorName
 from core.settings import Settings
@@ -31,28 +31,31 @@ from index.database import place_of
 from index.fingerprint import Fingerprint
 from index.follow_up import FollowUps
 from index.people import People
-from index.rows import MEDIA_STATUSES, Added, JobState
+from index.rows import MEDIA_STATUSES, Added, JobState, StretchRow
 from index.saved_queries import SavedQueries as SavedQueryRows
 from index.sets import MediaSets
 from index.store import VectorStore, Where
 from index.stores.edge_wire import generation_dir
+from index.tables import STRETCH
 from index.webhooks import Webhooks as WebhookRows
 from ingest.analyze import Analyzer
 from ingest.clips import ClipLimits, Cutter
 from ingest.decode import Decoder
 from ingest.forget import forget_media
 from ingest.incoming import Incoming
-from ingest.lease import new_owner
+from ingest.lease import new_owner, reserving_owner
 from ingest.pictures import Pictures
 from ingest.pipeline import Ingest, Parts
-from ingest.progress import OnProgress, Outcome
+from ingest.progress import OnProgress, Outcome, Stopped
+from ingest.stretches import index_stretch, stop_stretches
 from momentseek import __version__
 from momentseek.follow_up import FollowUp
 from momentseek.intake import Intake
-from momentseek.jobs import Worker
+from momentseek.jobs import StretchWork, Worker
 from momentseek.parts import FacePart, VisualPart, face_part, region_detector, visual_part
 from momentseek.saved_queries import SavedQueries
-from momentseek.stores import open_store
+from momentseek.stores import open_store, starting_store
+from momentseek.switching import require_whole
 from momentseek.webhooks import Webhooks
 from search.duplicates import Duplicates
 from search.people import PeopleOfLibrary
@@ -107,6 +110,7 @@ class Engine:
             settings.data_dir.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise SettingsError(f"data_dir {settings.data_dir} cannot be used: {error.strerror}.") from None
+        require_whole(settings.data_dir)
         self.catalogue = self._opened.enter_context(Catalogue.open(catalogue_place(settings)))
 
     @classmethod
@@ -291,15 +295,22 @@ class Engine:
         return self.make_worker(self.metrics.note_ingest, on_end=lambda: self.follow_up.wake())
 
     def make_worker(
-        self, on_outcomes: Callable[[Sequence[Outcome]], None], on_end: Callable[[], None] = lambda: None
+        self, on_outcomes: Callable[[Sequence[Outcome]], None], on_end: Callable[[], None] = lambda: None,
+        on_stretch: Callable[[Path, StretchRow], None] = lambda *_: None,
     ) -> Worker:
-        """One that tells ``on_outcomes`` what became of every file."""
+        """One that tells ``on_outcomes`` what became of every file, and ``on_stretch`` what it has indexed of
+        those that others join."""
         def index(path: Path, report: OnProgress, stop: threading.Event) -> list[Outcome]:
             outcomes = self.ingest([path], report, stop=stop)
             on_outcomes(outcomes)
             return outcomes
 
-        return Worker(self.catalogue, index, self._delete_points, on_end=on_end)
+        def stretch(path: Path, one: StretchRow, stop: threading.Event) -> None:
+            if self._index_stretch(path, one, stop):
+                on_stretch(path, one)
+
+        stretches = StretchWork(lambda: self.fingerprint.name, stretch)
+        return Worker(self.catalogue, index, self._delete_points, on_end=on_end, stretches=stretches)
 
     @cached_property
     def follow_up(self) -> FollowUp:
@@ -343,7 +354,10 @@ class Engine:
 
     def warm_up(self) -> None:
         """Load everything a search needs."""
-        self.searcher.search(Query.of(np.full((64, 64, 3), 127, np.uint8)))
+        with starting_store(self.settings):
+            _ = self.embedder
+            searcher = self.searcher
+        searcher.search(Query.of(np.full((64, 64, 3), 127, np.uint8)))
 
     # Verbs
 
@@ -352,17 +366,29 @@ class Engine:
         stop: threading.Event | None = None,
     ) -> list[Outcome]:
         """Index files and folders, until ``stop`` is set; see ingest.pipeline."""
+        work = Ingest(self._ingest_parts(), on_progress, again)
+        work.stop = stop or work.stop
+        return work.run(paths)
+
+    def _index_stretch(self, path: Path, stretch: StretchRow, stop: threading.Event) -> bool:
+        """Whether all of it is indexed."""
+        def go_on() -> None:
+            if stop.is_set():
+                raise Stopped
+
+        with suppress(Stopped, LeaseLost):
+            return index_stretch(self._ingest_parts(), path, stretch, reserving_owner(), go_on)
+        return False
+
+    def _ingest_parts(self) -> Parts:
         faces = self._faces
         analyzer = Analyzer(
             self.embedder, self.detector, self.settings.detector.tiles, faces.indexing if faces else None
         )
-        parts = Parts(
+        return Parts(
             self.catalogue, self.store, analyzer, self._reader, self.fingerprint.name, self.settings.ingest,
             self.storyboard_dir,
         )
-        work = Ingest(parts, on_progress, again)
-        work.stop = stop or work.stop
-        return work.run(paths)
 
     def search(self, query: Query) -> Answer:
         """Media ids may be shortened; see ``resolve_media_id``."""
@@ -555,11 +581,18 @@ class Engine:
 
     def get_job(self, job_id: str) -> JobRow:
         """Raises NotFound."""
-        return self._fresh(self.catalogue.get_job(job_id))
+        return self._fresh(self._job(job_id))
+
+    def _job(self, job_id: str) -> JobRow:
+        """Not a part of one: those are nobody's but the workers'. Raises NotFound."""
+        job = self.catalogue.get_job(job_id)
+        if job.kind == STRETCH:
+            raise NotFound(f"There is no job {job_id}.")
+        return job
 
     def cancel_job(self, job_id: str) -> JobRow:
         """Raises NotFound, and InvalidRequest when it has ended already."""
-        job = self.catalogue.get_job(job_id)
+        job = self._job(job_id)
         if job.state not in ("queued", "running"):
             raise InvalidRequest(f"This job is {job.state}; only one that waits or runs can be cancelled.")
         self.worker.cancel(job_id)
@@ -567,7 +600,7 @@ class Engine:
 
     def retry_job(self, job_id: str) -> JobRow:
         """Raises NotFound, and InvalidRequest unless it has failed or was cancelled."""
-        job = self.catalogue.get_job(job_id)
+        job = self._job(job_id)
         if job.state not in ("failed", "cancelled") or job.media_id is None:
             raise InvalidRequest(
                 f"This job is {job.state}; only one that failed or was cancelled can be retried."
@@ -584,6 +617,8 @@ class Engine:
         return replace(job, progress=self.worker.share_of(job))
 
     def _delete_points(self, media_id: str) -> None:
+        """For who holds the lease of that media file."""
+        stop_stretches(self.catalogue, self.storyboard_dir(media_id), media_id)
         self.store.delete(Where(media_ids=(media_id,)))
         self.store.flush()
 

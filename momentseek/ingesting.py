@@ -43,10 +43,20 @@ def ingest_with_progress(engine: Engine, paths: Sequence[Path], again: bool, as_
         return _report(lambda show: engine.ingest(paths, show, again), as_json)
     with Client(server.url, server.token) as client:
         try:
-            return _report(lambda show: hand_over(client, engine.catalogue, paths, show), as_json)
+            return _report(lambda show: hand_over(client, engine.catalogue, paths, show, _nobody), as_json)
         except KeyboardInterrupt:
-            typer.echo("The server goes on indexing; momentseek jobs list shows how far it is.", err=True)
+            typer.echo(
+                "What the server was told of stays in its list, for it or a worker to index; momentseek jobs "
+                "list shows how far that is.", err=True,
+            )  # fmt: skip
             raise
+
+
+def _nobody() -> None:
+    typer.echo(
+        "Nobody has begun with what waits. If the server leaves that to workers (server.works: false), start "
+        "one: momentseek worker. Ctrl-C ends this command; the files go on waiting.", err=True,
+    )  # fmt: skip
 
 
 def _report(work: Callable[[OnProgress], list[Outcome]], as_json: bool) -> int:

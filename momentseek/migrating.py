@@ -105,8 +105,8 @@ def copy_points(
     total = sum(sum(counts.values()) for counts in expected.values())
     there = copied = 0
     on_points(there, total)
-    with _loading(target):
-        for media_ids, number in _groups(expected):
+    with loading(target):
+        for media_ids, number in groups_of_media(expected):
             group = Where(media_ids=media_ids)
             if target.count(group) != number:
                 _copy_group(source, target, group, names)
@@ -142,7 +142,7 @@ def _remove_others(target: VectorStore, known: tuple[str, ...]) -> None:
     target.flush()
 
 
-def _groups(expected: Mapping[str, Mapping[Kind, int]]) -> Iterator[tuple[tuple[str, ...], int]]:
+def groups_of_media(expected: Mapping[str, Mapping[Kind, int]]) -> Iterator[tuple[tuple[str, ...], int]]:
     """Media ids together with their points, some thousand at a time and always in the same groups: a still
     has a handful of points, and a question to the store for each would take longer than the points."""
     group: list[str] = []
@@ -157,10 +157,10 @@ def _groups(expected: Mapping[str, Mapping[Kind, int]]) -> Iterator[tuple[tuple[
         yield tuple(group), points
 
 
-def _loading(target: VectorStore) -> AbstractContextManager[None]:
+def loading(target: VectorStore) -> AbstractContextManager[None]:
     """A server makes its graphs once, at the end."""
-    loading: Callable[[], AbstractContextManager[None]] = getattr(target, "loading", nullcontext)
-    return loading()
+    made: Callable[[], AbstractContextManager[None]] = getattr(target, "loading", nullcontext)
+    return made()
 
 
 def migrate_with_progress(

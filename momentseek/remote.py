@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 
-_FILE = "server.json"
+from core.errors import SettingsError
+
+_FILE, _LOCK = "server.json", "server.lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +23,27 @@ class Server:
 
     url: str
     token: str = field(repr=False)
+
+
+@contextmanager
+def first_server(data_dir: Path) -> Iterator[bool]:
+    """Whether this is the first of the servers that run on this library now; it alone leaves its address.
+
+    Said by a lock, which goes with the process, however that ends: the first may be starting yet, or too busy
+    to answer. Raises SettingsError for a folder that cannot be used.
+    """
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        opened = (data_dir / _LOCK).open("a")
+    except OSError as error:
+        raise SettingsError(f"data_dir {data_dir} cannot be used: {error.strerror}.") from None
+    with opened as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
 
 
 def announce(data_dir: Path, url: str, token: str) -> None:

@@ -19,7 +19,7 @@ from index.keys import Keys
 from momentseek import __version__
 from momentseek.engine import Engine, catalogue_place
 from momentseek.keys import has_keys
-from momentseek.remote import announce, running_server, withdraw
+from momentseek.remote import announce, first_server, running_server, withdraw
 
 _LOCAL_NAMES = ["127.0.0.1", "localhost", "[::1]"]
 _LAST_SEARCHES_SECONDS = 15
@@ -39,13 +39,9 @@ def run_server(settings: Settings, insecure: bool) -> None:
             "keys add NAME --scope read` (and one with --scope admin for yourself), use 127.0.0.1, or "
             "--insecure if everybody who reaches it may do everything."
         )
-    # With a database that several share, servers may share the folder, too; commands then talk to the first.
-    other = running_server(settings.data_dir)
-    if other and settings.catalogue.url is None:
-        raise MomentseekError(f"This library is being served already, at {other.url}.")
     token = secrets.token_urlsafe(32)
     with (
-        Engine(settings) as engine, Keys.open(catalogue_place(settings)) as keys,
+        _place(settings) as first, Engine(settings) as engine, Keys.open(catalogue_place(settings)) as keys,
         _bind(host, settings.server.port) as listener,
     ):
         with ThreadPoolExecutor(1) as beside:
@@ -81,15 +77,27 @@ def run_server(settings: Settings, insecure: bool) -> None:
         engine.start_work()
         # What is here now stays: to look through it again and again would hold up searches.
         gc.freeze()
-        if other is None:
+        if first:
             announce(settings.data_dir, url, token)
         typer.echo(f"momentseek serves {settings.data_dir} at {url} (API: {url}/docs). Stop it with Ctrl-C.")
         try:
             with _signals_only_end_it():
                 server.run([listener])
         finally:
-            if other is None:
+            if first:
                 withdraw(settings.data_dir)
+
+
+@contextmanager
+def _place(settings: Settings) -> Iterator[bool]:
+    """Whether this server is the one that commands talk to. With a database that several share, servers may
+    share the folder, too; others raise MomentseekError."""
+    other = running_server(settings.data_dir)
+    with first_server(settings.data_dir) as first:
+        if (other or not first) and settings.catalogue.url is None:
+            where = f", at {other.url}" if other else "; that server is starting or stopping"
+            raise MomentseekError(f"This library is being served already{where}.")
+        yield first and other is None
 
 
 @contextmanager

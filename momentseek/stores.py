@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from types import ModuleType
 from typing import Any
 
@@ -13,20 +15,38 @@ from core.settings import Settings
 from index.store import VectorStore
 from index.stores.edge import EdgeStore
 from index.stores.edge_about import About
+from index.stores.edge_link import Link
 from index.stores.edge_wire import generation_dir
 
 
 def open_store(
-    settings: Settings, generation: str, dimensions: Mapping[VectorName, int], create: bool = True
+    settings: Settings, generation: str, dimensions: Mapping[VectorName, int], create: bool = True,
+    linger_seconds: float = 1.0,
 ) -> VectorStore:
-    """Raises StoreError, and SettingsError for a server without the package that talks to it."""
+    """``linger_seconds``: how long the process of an embedded one outlives its last user.
+
+    Raises StoreError, and SettingsError for a server without the package that talks to it.
+    """
     if settings.store.url is None:
         return EdgeStore(
             settings.data_dir, generation, dimensions, min_free_disk_mb=settings.ingest.min_free_disk_mb,
-            create=create,
+            create=create, linger_seconds=linger_seconds,
         )  # fmt: skip
     opened: VectorStore = _server().ServerStore.of(settings.store, generation, dimensions, create)
     return opened
+
+
+@contextmanager
+def starting_store(settings: Settings) -> Iterator[None]:
+    """The process of an embedded store starts meanwhile, for whoever opens it inside."""
+    if settings.store.url is not None:
+        yield
+        return
+    link = Link(settings.data_dir.absolute(), linger_seconds=1.0, start_timeout_seconds=30.0)
+    with closing(link), ThreadPoolExecutor(1) as beside:
+        # Whatever is wrong, opening says it better.
+        beside.submit(link.reach)
+        yield
 
 
 def held_dimensions(settings: Settings, generation: str) -> dict[VectorName, int]:

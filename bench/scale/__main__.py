@@ -47,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if hours:
         print(hours_table(hours), flush=True)
     sizes: list[Size] = []
+    if given.folder:
+        given.folder.mkdir(parents=True, exist_ok=True)
     for dimension in given.dimensions:
         with tempfile.TemporaryDirectory(prefix="momentseek-scale-", dir=given.folder) as folder:
             for size in grow(Path(folder), dimension, sorted(given.points), given.questions):

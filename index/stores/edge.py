@@ -22,8 +22,8 @@ from index.stores.schema import check_points, check_vectors, dimension_of, sets_
 _BATCH_POINTS = 2_000
 _PAGE_POINTS = 20_000
 
-QUANTISED_FROM_POINTS = 200_000
-"""From here on bytes are looked at first; docs/speed.md has the figures."""
+QUANTISED_FROM_POINTS = 50_000
+"""From here on a small copy of the vectors is looked at first; docs/speed.md has the figures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +101,22 @@ class EdgeStore:
         if limit < 1 or not len(vectors):
             return [Points.empty(vector_name) for _ in vectors]
         found: list[Points] = self._call("query", vector_name, vectors, where, limit, score_threshold)
+        return found
+
+    def query_groups(
+        self,
+        vector_name: VectorName,
+        vectors: Vectors,
+        where: Where,
+        limit: int,
+        group_size: int = 1,
+        score_threshold: float | None = None,
+    ) -> list[Points]:
+        check_vectors(vectors, vector_name, self._dimensions)
+        if min(limit, group_size) < 1 or not len(vectors):
+            return [Points.empty(vector_name) for _ in vectors]
+        asked = vector_name, vectors, where, limit, group_size, score_threshold
+        found: list[Points] = self._call("query_groups", *asked)
         return found
 
     def query_exactly(

@@ -57,6 +57,10 @@ class Link:
             raise wire.ERRORS[failed](value)
         return value
 
+    def reach(self) -> None:
+        """Have a process, before the first call needs it. Raises as ``call``."""
+        self._give(*self._take())
+
     @property
     def closed(self) -> bool:
         return self._closed

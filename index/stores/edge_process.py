@@ -30,8 +30,8 @@ from index.stores.edge_shard import EdgeGeneration
 
 _FIRST_CLIENT_SECONDS = 10.0
 _CALLS = (
-    "upsert", "flush", "query", "recommend", "sample", "get", "page", "count", "counts", "delete", "info",
-    "copy_out", "take_in",
+    "upsert", "flush", "query", "query_groups", "recommend", "sample", "get", "page", "count", "counts",
+    "delete", "info", "copy_out", "take_in",
 )  # fmt: skip
 
 

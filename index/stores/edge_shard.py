@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 import time
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,13 +25,16 @@ from index.store import Where
 from index.stores.edge_about import FIRST_SHARD, About, Method, damaged
 from index.stores.edge_rows import Rows
 from index.stores.schema import INDEXED, dimension_of, payloads, sets_nothing, unit
+from index.stores.upgrades import NEWEST, upgrade
 
 FLUSH_EVERY_POINTS = 20_000
+_GROUPS_FROM_POINTS = 256
+"""So many points are asked for at least where they are wanted by media."""
 _EXACT = edge.SearchParams(exact=True)
 _RESCORED = edge.SearchParams(
     quantization=edge.QuantizationSearchParams(rescore=True, oversampling=2.0)
 )
-"""Twice as many as are asked for are found by their bytes, and the best by their vectors are taken."""
+"""Twice as many as are asked for are found in the small copy, and the best by their vectors are taken."""
 _FIELD_TYPES = {"keyword": edge.PayloadSchemaType.Keyword, "float": edge.PayloadSchemaType.Float}
 
 
@@ -66,7 +69,7 @@ class EdgeGeneration:
         self._edge = _load(path, self._about.shard)
         self._rows = Rows()
         self._unflushed = 0
-        self._ensure_indexes()
+        self._upgrade()
 
     def check_dimensions(self, dimensions: Mapping[str, int]) -> None:
         if dict(dimensions) != self.dimensions:
@@ -107,6 +110,46 @@ class EdgeGeneration:
         dimension_of(vector_name, self.dimensions)
         queries = [edge.Query.Nearest(vector.tolist(), using=vector_name) for vector in vectors]
         return self._ask(vector_name, queries, where, limit, score_threshold, exact)
+
+    def query_groups(
+        self,
+        vector_name: VectorName,
+        vectors: Vectors,
+        where: Where,
+        limit: int,
+        group_size: int,
+        score_threshold: float | None,
+    ) -> list[Points]:
+        return [
+            self._groups(vector_name, vector[None], where, limit, group_size, score_threshold)
+            for vector in vectors
+        ]
+
+    def _groups(
+        self, vector_name: VectorName, vector: Vectors, where: Where, limit: int, group_size: int,
+        score_threshold: float | None,
+    ) -> Points:
+        """A shard knows no groups: it is asked for more points until they are of enough media, then for what
+        is lacking of those."""
+        asked = max(_GROUPS_FROM_POINTS, 2 * limit * group_size)
+        while True:
+            [found] = self.query(vector_name, vector, where, asked, score_threshold)
+            rows_of: dict[str, list[int]] = {}
+            for row, media_id in enumerate(found.media_id):
+                rows_of.setdefault(media_id, []).append(row)
+            is_all = len(found) < asked
+            if is_all or len(rows_of) >= limit:
+                break
+            asked *= 4
+        parts = []
+        for media_id in list(rows_of)[:limit]:
+            own = rows_of[media_id][:group_size]
+            part = found[np.array(own)]
+            if len(own) < group_size and not is_all:
+                within = replace(where, media_ids=(media_id,))
+                [part] = self.query(vector_name, vector, within, group_size, score_threshold)
+            parts.append(part)
+        return Points.concatenate(parts) if parts else Points.empty(vector_name)
 
     def recommend(
         self,
@@ -290,14 +333,24 @@ class EdgeGeneration:
                 "Run `momentseek doctor` to repair them."
             )
 
-    def _ensure_indexes(self) -> None:
-        have = self._edge.info().payload_schema
-        for field, kind in INDEXED.items():
-            if field not in have:
-                self._edge.update(edge.UpdateOperation.create_field_index(field, _FIELD_TYPES[kind]))
-                self._unflushed += 1
-        if self._unflushed:
+    def _upgrade(self) -> None:
+        if upgrade(_OfShard(self._edge), self._about.record, f"The index {self.path}"):
             self.flush()
+            self._about = replace(self._about, record=NEWEST)
+            self._about.write(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class _OfShard:
+    """What upgrades change."""
+
+    shard: edge.EdgeShard
+
+    def fields_indexed(self) -> Collection[str]:
+        return self.shard.info().payload_schema.keys()
+
+    def index_field(self, field: str) -> None:
+        self.shard.update(edge.UpdateOperation.create_field_index(field, _FIELD_TYPES[INDEXED[field]]))
 
 
 def edge_filter(where: Where, vector_name: str | None = None) -> edge.Filter | None:
@@ -330,8 +383,6 @@ def _create(path: Path, dimensions: Mapping[str, int]) -> None:
         name: edge.EdgeVectorParams(size, edge.Distance.Cosine, datatype=edge.VectorStorageDatatype.Float16)
         for name, size in dimensions.items()
     }))
-    for field, kind in INDEXED.items():
-        shard.update(edge.UpdateOperation.create_field_index(field, _FIELD_TYPES[kind]))
     shard.flush()
     shard.close()
     aside.rename(path)

@@ -112,6 +112,32 @@ class ServerStore:
         queries = vectors.astype(np.float64).tolist()
         return self._ask(vector_name, queries, where, limit, score_threshold)
 
+    def query_groups(
+        self,
+        vector_name: VectorName,
+        vectors: Vectors,
+        where: Where,
+        limit: int,
+        group_size: int = 1,
+        score_threshold: float | None = None,
+    ) -> list[Points]:
+        """A round trip for each vector: Qdrant groups one question at a time. It looks at so many candidates
+        as it thinks are enough, and may return fewer media than there are."""
+        check_vectors(vectors, vector_name, self._dimensions)
+        if min(limit, group_size) < 1 or not len(vectors):
+            return [Points.empty(vector_name) for _ in vectors]
+        found = []
+        for vector in vectors.astype(np.float64).tolist():
+            answer = self._call(
+                "query_points_groups", group_by="media_id", query=vector, using=vector_name,
+                query_filter=server_filter(where), search_params=self._search, limit=limit,
+                group_size=group_size, score_threshold=score_threshold, with_payload=False,
+            )  # fmt: skip
+            hits = [hit for group in answer.groups for hit in group.hits]
+            found.append([(str(hit.id), hit.version, hit.score) for hit in hits])
+        with self._whole_payloads():
+            return self._rows.points(vector_name, found)
+
     def recommend(
         self,
         vector_name: VectorName,
@@ -225,11 +251,14 @@ class ServerStore:
         """Bulk load: inside the block no graph is made; after it the server makes it once, and searches that
         come meanwhile compare with every vector. A block that was killed leaves the server without graphs:
         another one ends that, and so does ``end_loading``."""
-        self._set_threshold(collection.NO_GRAPH)
+        self.begin_loading()
         try:
             yield
         finally:
             self.end_loading()
+
+    def begin_loading(self) -> None:
+        self._set_threshold(collection.NO_GRAPH)
 
     def end_loading(self) -> None:
         self._set_threshold(self._settings.indexing_threshold_kb)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from qdrant_client import models
@@ -12,9 +13,10 @@ from core.settings import StoreSettings
 from index.store import Where
 from index.stores.schema import INDEXED
 from index.stores.server_link import Link
+from index.stores.upgrades import FIRST, NEWEST, require_known, upgrade
 
-SCHEMA = 1
-"""Of the record, as it stands in payload and vectors."""
+_VERSION = "momentseek_schema"
+"""In the metadata of a collection: of which version its points are (index/stores/upgrades.py)."""
 
 NO_GRAPH = 0
 """As indexing threshold: no graph is made while points come in."""
@@ -31,16 +33,36 @@ def open_collection(
 ) -> models.CollectionInfo:
     """The collection, made with its payload indexes when there is none and ``create`` allows.
 
-    Raises StoreDamaged when there is none, StoreError for one of other dimensions or another version.
+    Raises StoreDamaged when there is none, StoreError for one of other dimensions or of a newer version.
     """
     if create and not link.call(link.client.collection_exists, name):
         _create(link, name, dimensions, settings)
     info = link.call(link.client.get_collection, name)
+    version = int((info.config.metadata or {}).get(_VERSION, FIRST))
+    what = f"The collection {name} at {link.url}"
+    require_known(version, what)
     _check(link, name, info, dimensions)
-    for field, schema in payload_indexes(settings).items():
-        if field not in info.payload_schema:
-            link.call(link.client.create_payload_index, name, field, field_schema=schema, wait=True)
+    if upgrade(_OfCollection(link, name, info, settings), version, what):
+        link.call(link.client.update_collection, name, metadata={_VERSION: NEWEST})
     return info
+
+
+@dataclass(frozen=True, slots=True)
+class _OfCollection:
+    """What upgrades change."""
+
+    link: Link
+    name: str
+    info: models.CollectionInfo
+    settings: StoreSettings
+
+    def fields_indexed(self) -> Collection[str]:
+        return list(self.info.payload_schema)
+
+    def index_field(self, field: str) -> None:
+        schema = payload_indexes(self.settings)[field]
+        make = self.link.client.create_payload_index
+        self.link.call(make, self.name, field, field_schema=schema, wait=True)
 
 
 def _create(link: Link, name: str, dimensions: Mapping[str, int], settings: StoreSettings) -> None:
@@ -57,7 +79,7 @@ def _create(link: Link, name: str, dimensions: Mapping[str, int], settings: Stor
             ),
             optimizers_config=models.OptimizersConfigDiff(indexing_threshold=settings.indexing_threshold_kb),
             quantization_config=quantization(settings),
-            metadata={"momentseek_schema": SCHEMA},
+            metadata={_VERSION: FIRST},
         )  # fmt: skip
     except StoreError:
         # Another process may have made it in the same moment.
@@ -110,12 +132,6 @@ def search_params(settings: StoreSettings) -> models.SearchParams:
 
 
 def _check(link: Link, name: str, info: models.CollectionInfo, dimensions: Mapping[str, int]) -> None:
-    schema = (info.config.metadata or {}).get("momentseek_schema", SCHEMA)
-    if schema != SCHEMA:
-        raise StoreError(
-            f"The collection {name} at {link.url} was written by another version (schema {schema}, here "
-            f"{SCHEMA})."
-        )
     held = sizes(info)
     if held != dict(dimensions):
         raise StoreError(

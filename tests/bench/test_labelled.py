@@ -156,6 +156,7 @@ def _check_box(film: Film, number: int, name: str, box_xyxy: list[float], from_f
     assert errors[0] < errors[1]
 
 
+@pytest.mark.long
 def test_stretches_are_exact_to_the_frame(large: Plan, large_truth: dict[str, Seen]) -> None:
     films = {film.name: film for film in large.films}
     for name, seen in large_truth.items():
@@ -167,6 +168,7 @@ def test_stretches_are_exact_to_the_frame(large: Plan, large_truth: dict[str, Se
             assert name not in things_seen(film, round(first) - 1) | things_seen(film, round(stop))
 
 
+@pytest.mark.long
 def test_things_have_the_sizes_they_are_said_to_have(large: Plan, large_truth: dict[str, Seen]) -> None:
     assert {large.sizes[name] for name in large.sizes} == set(SIZES)
     for name, size in large.sizes.items():
@@ -175,6 +177,7 @@ def test_things_have_the_sizes_they_are_said_to_have(large: Plan, large_truth: d
                 assert all(size * 0.6 < area(box) < size * 1.6 for _, box in sight.boxes), name
 
 
+@pytest.mark.long
 def test_the_library_is_as_varied_as_it_should_be(large: Plan, large_truth: dict[str, Seen]) -> None:
     takes = [take for film in large.films for take in film.takes]
     company = [sum(item.name in large.sizes for item in take.items) for take in takes]
@@ -222,6 +225,7 @@ def test_pictures_of_nothing_in_the_library() -> None:
     assert {box is None for _, box in pictures} == {True, False}
 
 
+@pytest.mark.long
 def test_the_same_seed_gives_the_same_files(made: Plan, folder: Path, tmp_path: Path) -> None:
     again = plan(SEED, FOLD, SECONDS)
     assert again == made and plan(SEED + 1, FOLD, SECONDS) != made

@@ -179,7 +179,7 @@ def test_what_makes_no_sense_is_refused(tmp_path: Path, said: str) -> None:
 
 def test_a_folder_of_a_later_version(tmp_path: Path) -> None:
     (tmp_path / "about.json").write_text('{"schema": 9, "dimensions": {"visual": 32}}')
-    with pytest.raises(StoreError, match="another version"):
+    with pytest.raises(StoreError, match="newer momentseek"):
         About.read(tmp_path)
 
 

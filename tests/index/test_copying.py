@@ -7,11 +7,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 
 from core.errors import InvalidRequest, StoreError
 from index.copying import Tables, copy_catalogue
 from index.tables import (
+    STRETCH,
     ApiKey,
     Base,
     Generation,
@@ -102,3 +103,52 @@ def test_a_copy_that_fails_leaves_what_was_there(full: Path, catalogue_url: str)
     with pytest.raises(StoreError, match="could not be copied"):
         copy_catalogue(full, catalogue_url)
     assert not any(everything(catalogue_url).values())
+
+
+def test_what_is_copied_is_of_one_moment(full: Path, catalogue_url: str) -> None:
+    """A row that comes after the first was read is not seen, whatever it belongs to."""
+    copy_catalogue(full, catalogue_url)
+    with Tables.open(catalogue_url) as tables, Tables.open(catalogue_url) as others:
+        with tables._at_once() as reading:
+            assert reading.scalar(select(func.count()).select_from(Media)) == 2
+            with others._write() as session:
+                session.add(Job(id="new", kind="ingest", media_id="m1", state="queued"))
+            assert reading.scalar(select(func.count()).select_from(Job)) == 1
+        with tables._at_once() as reading:
+            assert reading.scalar(select(func.count()).select_from(Job)) == 2
+
+
+def test_a_copy_is_settled(full: Path) -> None:
+    """Whoever restores it finds nobody at work, and one generation."""
+    with Tables.open(full) as tables:
+        with tables._write() as session:
+            lease = {"lease_owner": "box:1:2:3", "lease_until": now()}
+            session.add_all([
+                Media(id="m3", size_bytes=1, status="indexing", generation="g1"),
+                Media(id="m4", size_bytes=1, status="partial", generation="g2", point_counts={"frame": 1}),
+                Generation(name="g2", fingerprint={}, active=False),
+            ])
+            session.flush()
+            session.add_all([
+                Job(id="ingest-m3", kind="ingest", media_id="m3", state="running", progress=0.5, **lease),
+                Job(id="part", kind=STRETCH, media_id="m3", state="running", **lease),
+            ])
+        assert not tables.is_empty()
+        assert tables.settle("g1") == ["m3", "m4"]
+        with tables._read() as session:
+            rows = {row.id: (row.status, row.point_counts) for row in session.scalars(select(Media))}
+            assert rows == {
+                "m1": ("indexed", {"frame": 3}), "M2": ("failed", {}), "m3": ("pending", {}),
+                "m4": ("pending", {}),
+            }  # fmt: skip
+            jobs = {job.id: (job.state, job.lease_owner) for job in session.scalars(select(Job))}
+            assert jobs == {"ingest-m1": ("done", None), "ingest-m3": ("queued", None)}
+            assert [one.name for one in session.scalars(select(Generation))] == ["g1"]
+
+
+def test_paths_move_with_their_folder(full: Path) -> None:
+    with Tables.open(full) as tables:
+        tables.move_paths(Path("/films"), Path("/elsewhere/films"))
+        tables.move_paths(Path("/elsew"), Path("/wrong"))
+        with tables._read() as session:
+            assert list(session.scalars(select(MediaFile.path))) == ["/elsewhere/films/ß.mp4"]

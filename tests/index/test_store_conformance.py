@@ -158,6 +158,33 @@ def test_score_threshold_and_limit(store: VectorStore, library: list[Points]) ->
     assert 1 < len(found) < len(truth)
 
 
+@pytest.mark.parametrize(
+    "limit, group_size, threshold", [(2, 1, None), (3, 4, None), (9, 2, 0.1), (9, 50, None)]
+)
+def test_groups_are_the_best_of_each_media(
+    store: VectorStore, library: list[Points], limit: int, group_size: int, threshold: float | None
+) -> None:
+    store.upsert(make_points(400, "m0"))
+    points = Points.concatenate([visual(library), make_points(400, "m0")])
+    queries = np.random.default_rng(3).standard_normal((2, 32)).astype(np.float32)
+    where = Where(not_media_ids=("m2",))
+    truth = queries / np.linalg.norm(queries, axis=1, keepdims=True) @ points.vectors.T
+    answers = store.query_groups("visual", queries, where, limit, group_size, threshold)
+    assert len(answers) == 2
+    for found, scores in zip(answers, truth, strict=True):
+        of: dict[str, list[float]] = {}
+        for media_id, score in zip(points.media_id, scores.tolist(), strict=True):
+            if media_id != "m2" and (threshold is None or score >= threshold):
+                of.setdefault(media_id, []).append(score)
+        best = sorted(of, key=lambda media_id: -max(of[media_id]))[:limit]
+        kept = {media_id: sorted(of[media_id], reverse=True)[:group_size] for media_id in best}
+        assert list(dict.fromkeys(found.media_id)) == best
+        assert found.media_id == [media_id for media_id in best for _ in kept[media_id]]
+        assert close_scores(found.score, np.float32([score for some in kept.values() for score in some]))
+        same_records(found, points[[points.id.index(point) for point in found.id]])
+    assert [len(one) for one in store.query_groups("visual", queries, where, 0)] == [0, 0]
+
+
 def test_each_vector_name_is_its_own_space(store: VectorStore, library: list[Points]) -> None:
     [found] = store.query("face", np.ones((1, 8), np.float32), Where(), 1000)
     assert set(found.kind) == {"face"} and len(found) == 20

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
 from typer.testing import CliRunner
 
+from index.catalogue import Catalogue
 from momentseek.cli import app
 from momentseek.client import Client
-from tests.support.library import Library, copies, write_bad_files
+from momentseek.handing_over import hand_over
+from momentseek.remote import running_server
+from tests.support.library import Library, command, copies, environment, write_bad_files
 from tests.support.media_factory import textured, write_video
 from tests.support.server import serving
 
@@ -74,3 +79,24 @@ def test_the_server_indexes_and_the_command_says_what_became_of_it(
         assert run("jobs", "retry", "nothing", *where)[0] == 1
     code, _, said = run("jobs", "list", *where)
     assert code == 1 and "momentseek serve" in said and said.count("\n") == 1
+
+
+@pytest.mark.long
+def test_it_says_that_nobody_works(own_library: Library, cup_picture: Path) -> None:
+    """The server leaves indexing to workers, and there is none yet."""
+    data_dir = own_library.data_dir
+    told: list[str] = []
+
+    def start_worker() -> None:
+        told.append("nobody")
+        worker = command("worker", "--once", "--data-dir", data_dir)
+        started.append(subprocess.Popen(worker, env=environment(own_library.model_dir), cwd="/"))
+
+    started: list[subprocess.Popen[bytes]] = []
+    with serving(own_library, server__works="false"), Catalogue.open(data_dir / "catalogue.sqlite") as rows:
+        server = running_server(data_dir)
+        assert server is not None
+        with Client(server.url, server.token) as client:
+            outcomes = hand_over(client, rows, [cup_picture], lambda step: None, start_worker, 0.5)
+        assert told == ["nobody"] and [one.status for one in outcomes] == ["indexed"]
+        assert started[0].wait(60) == 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -14,7 +13,7 @@ from typer.testing import CliRunner
 from core.errors import InvalidRequest, NotFound, SettingsError, StoreBusy, StoreDamaged
 from core.pictures import read_picture
 from core.settings import Settings, load
-from index.catalogue import Catalogue, IndexedFacts
+from index.catalogue import Catalogue
 from index.keys import Keys
 from index.store import VectorStore, Where
 from index.stores.edge import EdgeStore
@@ -24,18 +23,13 @@ from momentseek.migrating import Migrated, copy_points, migrate, settings_for
 from momentseek.remote import announce
 from momentseek.stores import drop_generation, open_store
 from search.query import Query
+from tests.support.invented import FINGERPRINT, MEDIA, TOTAL, make_library
 from tests.support.library import Library, until
 from tests.support.points import DIMENSIONS, make_points
 from tests.support.qdrant_server import QdrantStandIn
 from tests.support.stores import IGNORE_LOCAL_MODE, same_ranking
 
 pytestmark = IGNORE_LOCAL_MODE
-
-FACTS = IndexedFacts("video", "mp4", "h264", 640, 360, 90.0)
-FINGERPRINT = {"embedder": {"name": "tiny", "weights": "abc"}}
-MEDIA = {"long": 2_100, "m1": 300, "m2": 60, "m3": 3}
-"""The first is moved on its own, the others together."""
-
 
 @pytest.fixture
 def server() -> Iterator[QdrantStandIn]:
@@ -45,30 +39,7 @@ def server() -> Iterator[QdrantStandIn]:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """Of a library with some thousand invented points."""
-    made = load(overrides={"data_dir": tmp_path / "data", "ingest": {"min_free_disk_mb": 0}})
-    made.data_dir.mkdir()
-    with (
-        Catalogue.open(catalogue_path(made)) as catalogue,
-        open_store(made, "g1", DIMENSIONS) as store,
-    ):
-        catalogue.add_generation("g1", FINGERPRINT)
-        for media_id, points in MEDIA.items():
-            add_media(catalogue, store, media_id, points)
-    return made
-
-
-def add_media(catalogue: Catalogue, store: VectorStore, media_id: str, points: int) -> None:
-    batches = [make_points(points, media_id), make_points(points // 10, media_id, "face")]
-    catalogue.record_file(f"/{media_id}.mp4", 1, 1, media_id)
-    for batch in batches:
-        store.upsert(batch)
-    store.flush()
-    kinds = Counter(kind for batch in batches for kind in batch.kind)
-    catalogue.mark_indexed(media_id, FACTS, kinds, "g1")
-
-
-TOTAL = sum(points + points // 10 for points in MEDIA.values())
+    return make_library(tmp_path / "data")
 
 
 def to(server: QdrantStandIn) -> str:

@@ -56,6 +56,9 @@ class _Collections(grpc.CollectionsServicer):
         return grpc.GetCollectionInfoResponse(result=RestToGrpc.convert_collection_info(info))
 
     def Update(self, asked: Any, context: Context) -> Any:
+        if asked.metadata:
+            metadata = GrpcToRest.convert_payload(asked.metadata)
+            self._client.update_collection(asked.collection_name, metadata=metadata)
         return grpc.CollectionOperationResponse(result=True)
 
     def Delete(self, asked: Any, context: Context) -> Any:
@@ -106,6 +109,22 @@ class _Points(grpc.PointsServicer):
             grpc.BatchResult(result=[RestToGrpc.convert_scored_point(hit) for hit in answer.points])
             for answer in answers
         ])
+
+    def QueryGroups(self, asked: Any, context: Context) -> Any:
+        answer = _or_abort(
+            context, self._client.query_points_groups, asked.collection_name, asked.group_by,
+            GrpcToRest.convert_query(asked.query), asked.using, None, _filter(asked, "filter"),
+            GrpcToRest.convert_search_params(asked.params), asked.limit, asked.group_size, False, False,
+            asked.score_threshold if asked.HasField("score_threshold") else None,
+        )  # fmt: skip
+        groups = [
+            grpc.PointGroup(
+                id=grpc.GroupId(string_value=str(group.id)),
+                hits=[RestToGrpc.convert_scored_point(hit) for hit in group.hits],
+            )
+            for group in answer.groups
+        ]
+        return grpc.QueryGroupsResponse(result=grpc.GroupsResult(groups=groups))
 
     def Count(self, asked: Any, context: Context) -> Any:
         found = _or_abort(context, self._client.count, asked.collection_name, _filter(asked, "filter"))

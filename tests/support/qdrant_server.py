@@ -59,6 +59,7 @@ class QdrantStandIn:
             ("POST", "/points", lambda name, body: self._client.retrieve(
                 name, body["ids"], body["with_payload"], body["with_vector"])),
             ("POST", "/points/query/batch", self._query),
+            ("POST", "/points/query/groups", self._groups),
             ("POST", "/points/scroll", self._scroll),
             ("POST", "/points/count", lambda name, body: self._client.count(name, _filter(body))),
             ("POST", "/facet", lambda name, body: self._client.facet(
@@ -93,6 +94,10 @@ class QdrantStandIn:
         """Every point loses this field of its payload."""
         self._client.delete_payload(collection, [field], models.FilterSelector(filter=models.Filter()))
         self.writes += 1
+
+    def note(self, collection: str, metadata: Body) -> None:
+        """What the collection says of itself."""
+        self._client.update_collection(collection, metadata=metadata)
 
     async def _serve(self, request: Request) -> Response:
         body = await request.json() if await request.body() else {}
@@ -133,9 +138,9 @@ class QdrantStandIn:
 
     def _change(self, name: str, body: Body) -> bool:
         asked = models.UpdateCollection.model_validate(body)
-        assert asked.optimizers_config is not None
-        self.thresholds[name] = asked.optimizers_config.indexing_threshold
-        return True
+        if asked.optimizers_config is not None:
+            self.thresholds[name] = asked.optimizers_config.indexing_threshold
+        return asked.metadata is None or self._client.update_collection(name, metadata=asked.metadata)
 
     def _info(self, name: str, _: Body) -> models.CollectionInfo:
         info = self._client.get_collection(name)
@@ -158,6 +163,17 @@ class QdrantStandIn:
         for hit in [hit for answer in answers for hit in answer.points]:
             hit.version = self.writes  # local mode counts none: here the last write has touched every point
         return answers
+
+    def _groups(self, name: str, body: Body) -> models.GroupsResult:
+        asked = models.QueryGroupsRequest.model_validate(body)
+        answer = self._client.query_points_groups(
+            name, asked.group_by, asked.query, asked.using, query_filter=asked.filter,
+            search_params=asked.params, limit=asked.limit or 10, group_size=asked.group_size or 3,
+            with_payload=asked.with_payload or False, score_threshold=asked.score_threshold,
+        )  # fmt: skip
+        for hit in [hit for group in answer.groups for hit in group.hits]:
+            hit.version = self.writes
+        return answer
 
     def _scroll(self, name: str, body: Body) -> Body:
         asked = models.ScrollRequest.model_validate(body)
