@@ -41,8 +41,9 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-# As long as for everything else: other work may fill the machine.
-expect.set_options(timeout=20_000)
+WAIT_MS = 60_000
+"""For anything: other work may fill the machine, and the first page of a browser then takes a while."""
+expect.set_options(timeout=WAIT_MS)
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
@@ -154,7 +155,7 @@ def context(browser: Browser, server: Server, complaints: Complaints) -> Iterato
         base_url=server.url, viewport={"width": 1280, "height": 800}, color_scheme="light"
     ) as context:
         complaints.watch(context)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(WAIT_MS)
         yield context
     assert not complaints.left
 
@@ -171,6 +172,6 @@ def own_page(browser: Browser, own_server: Server) -> Iterator[Page]:
     complaints = Complaints(own_server.url)
     with browser.new_context(base_url=own_server.url, viewport={"width": 1280, "height": 800}) as context:
         complaints.watch(context)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(WAIT_MS)
         yield context.new_page()
     assert not complaints.left

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.support.library import Library
 from tests.support.media_factory import count_up, write_video
 from tests.support.server import Server, serving
+from tests.timeline_ui.conftest import WAIT_MS
 
 SERIOUS = ("serious", "critical")
 WIDTHS = {"light": 1280, "dark": 390}
@@ -43,7 +44,7 @@ def shown(browser: Browser, busy: Server, request: pytest.FixtureRequest) -> Ite
         base_url=busy.url, viewport={"width": WIDTHS[scheme], "height": 800}, color_scheme=scheme,
         reduced_motion="reduce",
     ) as context:  # fmt: skip
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(WAIT_MS)
         yield context.new_page()
 
 

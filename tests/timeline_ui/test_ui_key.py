@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from index.keys import Keys
 from tests.support.library import Library
 from tests.support.server import Server, serving
+from tests.timeline_ui.conftest import WAIT_MS
 
 SCOPES = ("read", "ingest", "admin")
 
@@ -35,7 +36,7 @@ def locked(
 @pytest.fixture
 def locked_page(browser: Browser, locked: Server) -> Iterator[Page]:
     with browser.new_context(base_url=locked.url) as context:
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(WAIT_MS)
         yield context.new_page()
 
 

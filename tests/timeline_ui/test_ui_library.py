@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 from tests.support.library import Library, until
 from tests.support.media_factory import count_up, write_video
 from tests.support.server import Server, serving
-from tests.timeline_ui.conftest import LONG, MARKUP, RIGHT_TO_LEFT
+from tests.timeline_ui.conftest import LONG, MARKUP, RIGHT_TO_LEFT, WAIT_MS
 
 LIBRARY = "/?view=library"
 
@@ -37,7 +37,7 @@ def shelf(ui_library: Library, films: Path, tmp_path_factory: pytest.TempPathFac
 @pytest.fixture
 def shelf_page(browser: Browser, shelf: Server) -> Iterator[Page]:
     with browser.new_context(base_url=shelf.url, viewport={"width": 1280, "height": 800}) as context:
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(WAIT_MS)
         yield context.new_page()
 
 

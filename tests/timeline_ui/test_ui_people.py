@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.support.library import Library, until
 from tests.support.server import Server, serving
+from tests.timeline_ui.conftest import WAIT_MS
 
 PEOPLE = "/?view=people"
 HOSTILE = '<img src=x onerror="document.title=1">'
@@ -28,7 +29,7 @@ def crowd(ui_library: Library, tmp_path_factory: pytest.TempPathFactory) -> Iter
 @pytest.fixture
 def people_page(browser: Browser, crowd: Server) -> Iterator[Page]:
     with browser.new_context(base_url=crowd.url, viewport={"width": 1280, "height": 800}) as context:
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(WAIT_MS)
         yield context.new_page()
 
 
