@@ -111,6 +111,8 @@ export class Player extends HTMLElement {
 
   get media() { return this.#media; }
 
+  get #frameSeconds() { return 1 / (this.#media?.fps || USUAL_FPS); }
+
   get playing() { return this.#mode === 'video' && !this.video.paused && !this.video.ended; }
 
   get seconds() {
@@ -170,6 +172,8 @@ export class Player extends HTMLElement {
     if (this.#wanted === null || video.seeking || video.readyState < HTMLMediaElement.HAVE_METADATA) return;
     const to = this.#wanted;
     this.#wanted = null;
+    // Until the browser says which frame it shows: the one that is there by the rate.
+    this.#shown = Math.floor(to / this.#frameSeconds + 1e-6) * this.#frameSeconds;
     if (to !== video.currentTime) video.currentTime = to;
     else this.#say();
   }
@@ -194,10 +198,9 @@ export class Player extends HTMLElement {
   /** Frames on (1) or back (-1). @param {number} direction */
   step(direction) {
     this.pause();
-    const length = 1 / (this.#media?.fps || USUAL_FPS);
     // To the middle of the frame: its borders may be rounded to either side.
-    const frame = this.#mode === 'video' && !this.video.seeking ? this.#shown : this.seconds;
-    this.seek(frame + (direction + 0.5) * length);
+    const frame = this.#mode === 'video' ? this.#shown : this.seconds;
+    this.seek(frame + (direction + 0.5) * this.#frameSeconds);
   }
 
   mute() { this.video.muted = !this.video.muted; }
