@@ -245,7 +245,9 @@ export class Player extends HTMLElement {
     const { video } = this;
     if (!TELLS_FRAMES) return;
     const next = (/** @type {number} */ _now, /** @type {VideoFrameCallbackMetadata} */ frame) => {
-      this.#shown = frame.mediaTime;
+      // News of a frame that was left by a seek since comes too late.
+      const isThere = this.playing || Math.abs(video.currentTime - frame.mediaTime) <= this.#frameSeconds;
+      if (isThere) this.#shown = frame.mediaTime;
       this.#say();
       video.requestVideoFrameCallback(next);
     };
