@@ -89,10 +89,12 @@ endef
 	$(call install,test$(comma)models,momentseek and what its tests need (7 GB: torch is among it))
 	@touch .venv/.demo-stamp $@
 
-# What checks the page's files, for tests alone. Without npm those tests skip themselves.
+# What checks the page's files, for tests alone. Where there is no npm, or nothing that it reaches, those tests skip
+# themselves.
 .venv/.npm-stamp: tests/timeline_ui/package-lock.json | .venv/bin/python
 	@if command -v npm >/dev/null; then mkdir -p .venv/npm && cp tests/timeline_ui/package*.json .venv/npm/ && \
-	  npm ci --prefix .venv/npm --no-audit --no-fund --loglevel=error >/dev/null && touch $@; fi
+	  { npm ci --prefix .venv/npm --no-audit --no-fund --loglevel=error >/dev/null && touch $@ || \
+	    echo "npm could not fetch what checks the page's files: their tests are skipped."; }; fi
 
 # Programs of somebody else that must work against our server, for tests alone: each SDK in a folder of its own.
 # What they need is in .venv already, but for one package, in the versions they would get (constraints.txt).
