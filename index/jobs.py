@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeVar, cast
 
-from sqlalchemy import CursorResult, and_, func, select, update
+from sqlalchemy import CursorResult, Select, and_, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -24,6 +24,8 @@ from index.rows import JobRow, JobState
 from index.tables import STRETCH, Job, Media, UtcDateTime, now
 
 _log = logging.getLogger(__name__)
+
+R = TypeVar("R")
 
 Ended = Literal["done", "failed", "cancelled"]
 _INGEST = "ingest"
@@ -132,20 +134,30 @@ class Jobs(Database):
     def claim_next(self, kinds: Sequence[str], owner: str, lease_seconds: float) -> JobRow | None:
         """Take a job whose worker let its lease run out, or the one that waits longest; None when there is
         nothing to do. What was lost twice comes last: if it is the reason, all else is done first."""
-        with self._write(alone=False) as session:
-            moment = moment_of(session)
+
+        def oldest_first(moment: datetime) -> Iterator[Select[Job]]:
             lost = and_(Job.state == "running", Job.lease_until < moment)
             for free in (and_(lost, Job.take_overs == 0), Job.state == "queued", lost):
-                oldest = select(Job).where(free, Job.kind.in_(kinds)).order_by(Job.created_at, Job.id)
-                job = session.scalar(oldest.limit(1).with_for_update(skip_locked=True))
-                if job is not None:
-                    break
-            else:
+                yield select(Job).where(free, Job.kind.in_(kinds)).order_by(Job.created_at, Job.id)
+
+        return self._claim_first(oldest_first, owner, lease_seconds, _row)
+
+    def _claim_first(
+        self, queries: Callable[[datetime], Iterable[Select[Job]]], owner: str, lease_seconds: float,
+        to_row: Callable[[Job], R],
+    ) -> R | None:
+        """Take the first job that one of these finds, asked in turn at this moment, and that nobody else is
+        taking; None when there is none."""
+        with self._write(alone=False) as session:
+            moment = moment_of(session)
+            free = (query.limit(1).with_for_update(skip_locked=True, of=Job) for query in queries(moment))
+            job = next(filter(None, map(session.scalar, free)), None)
+            if job is None:
                 return None
             before = take(job, owner, moment, lease_seconds)
             session.flush()
-            taken = _row(job)
-        told(taken.id, owner, before)
+            job_id, taken = job.id, to_row(job)
+        told(job_id, owner, before)
         return taken
 
     def take_over(self, job_id: str, holder: str, owner: str, lease_seconds: float) -> bool:

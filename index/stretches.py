@@ -6,14 +6,15 @@ plans them and joins what came of them; anybody of the same generation works on 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import pairwise
 from typing import Any, cast
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import Select, delete, or_, select, update
 
 from core.errors import NotFound
-from index.jobs import Jobs, changed, end_stretches, ingest_job_id, moment_of, take, told
+from index.jobs import Jobs, changed, end_stretches, ingest_job_id, moment_of
 from index.rows import JobState, StretchRow
 from index.tables import STRETCH, Job, Media, now
 
@@ -59,8 +60,8 @@ class Stretches(Jobs):
     ) -> StretchRow | None:
         """Take one that waits or whose worker let its lease run out, of media that are being indexed into
         this generation; what was lost most often comes last."""
-        with self._write(alone=False) as session:
-            moment = moment_of(session)
+
+        def lost_least_first(moment: datetime) -> Iterator[Select[Job]]:
             lost = (Job.state == "running") & (Job.lease_until < moment)
             query = select(Job).join(Media, Media.id == Job.media_id).where(
                 Job.kind == STRETCH, or_(Job.state == "queued", lost),
@@ -68,15 +69,9 @@ class Stretches(Jobs):
             )  # fmt: skip
             if media_id is not None:
                 query = query.where(Job.media_id == media_id)
-            oldest = query.order_by(Job.take_overs, Job.created_at, Job.start_seconds, Job.id).limit(1)
-            job = session.scalar(oldest.with_for_update(skip_locked=True, of=Job))
-            if job is None:
-                return None
-            before = take(job, owner, moment, lease_seconds)
-            session.flush()
-            taken = _row(job)
-        told(taken.id, owner, before)
-        return taken
+            yield query.order_by(Job.take_overs, Job.created_at, Job.start_seconds, Job.id)
+
+        return self._claim_first(lost_least_first, owner, lease_seconds, _row)
 
     def end_stretch(
         self, stretch: StretchRow, owner: str, done: bool, result: Mapping[str, Any]
