@@ -29,9 +29,14 @@ class _Section(BaseModel):
 class IngestSettings(_Section):
     samples_per_second: float = Field(2.0, gt=0, le=60, description="sampled frames per second of video")
     max_side_px: int = Field(960, ge=64, le=4096, description="longer side of the frame that models see")
-    shots: bool = Field(True, description="find shot cuts and sample the first frame of every shot")
+    shots: bool = Field(True, description=(
+        "find shot cuts and sample the first frame of every shot; without, what lies between samples is "
+        "not even decoded where the file allows that"
+    ))
     run_likeness: float = Field(
         0.95, gt=0, le=1, description="cosine from which samples share one point; 1: a point for every one")
+    files_at_once: int = Field(
+        0, ge=0, le=64, description="files that a process indexes side by side; 0: as many as pay here")
     stretch_seconds: float = Field(
         1800.0, ge=0, description="longer videos are shared by workers, in stretches of so much; 0: never")
     storyboard: bool = Field(True, description="write sprite sheets and a WebVTT track per video")

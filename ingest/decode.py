@@ -43,9 +43,9 @@ class Decoder:
     after a crash, a stall or an abandoned reading. Not for several threads at once.
 
     A reading holds at most ``decode_child.QUEUED_MESSAGES`` + 2 frames at ``max_side_px``, three full decoded
-    ones and ``disposable.PACKETS_AHEAD`` packets. ``progress`` is the share [0, 1] of the current file that
-    has been read: by time where the container states a duration, by bytes where not; None before the first
-    word.
+    ones, ``disposable.PACKETS_AHEAD`` packets and, without shots, ``GROUP_PACKETS`` more. ``progress`` is the
+    share [0, 1] of the current file that has been read: by time where the container states a duration, by
+    bytes where not; None before the first word.
     """
 
     def __init__(self, decode: DecodeSettings | None = None, ingest: IngestSettings | None = None) -> None:

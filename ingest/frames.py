@@ -18,8 +18,9 @@ from core.settings import DecodeSettings
 from core.time import pts_to_seconds
 from core.types import Image
 from ingest.convert import THUMBNAIL_SIDE_PX, Converter
-from ingest.disposable import Skipper, finder_of
+from ingest.disposable import Skipper
 from ingest.media import MediaFacts
+from ingest.packet_marks import marks_of
 from ingest.probe import check_duration, facts_of, open_video, read_head
 from ingest.stills import StillFile, is_picture
 
@@ -55,8 +56,8 @@ class Source(Protocol):
     def frames_for(
         self, samples_per_second: float, cuts: bool, from_seconds: float = 0.0
     ) -> Iterator[Frame]:
-        """``frames``, some of them without pixels: those that no sample falls on, no other frame refers to
-        and, with ``cuts``, no cut lies near."""
+        """``frames``, some of them without pixels: those that no sample falls on, that no frame with pixels
+        refers to and, with ``cuts``, that no cut lies near."""
 
     def share_read(self) -> float | None:
         """How far into the file reading has come, [0, 1]: by time, or by bytes where no length is known."""
@@ -202,13 +203,11 @@ class VideoSource:
     def frames_for(
         self, samples_per_second: float, cuts: bool, from_seconds: float = 0.0
     ) -> Iterator[Frame]:
-        stream = self._video.stream
-        disposable = finder_of(stream.codec_context.name, stream.codec_context.extradata)
-        if disposable is not None:
+        context = self._video.stream.codec_context
+        marks = marks_of(context.codec.canonical_name, context.codec.intra_only, context.extradata)
+        if marks is not None:
             base = _time_base(self._first)
-            self._make_skipper = lambda: Skipper(
-                disposable, self._start_pts, base, samples_per_second, cuts
-            )
+            self._make_skipper = lambda: Skipper(marks, self._start_pts, base, samples_per_second, cuts)
             self._skipper = self._make_skipper()
         return self.frames(from_seconds)
 

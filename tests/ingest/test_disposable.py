@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from core.settings import DecodeSettings, IngestSettings
-from ingest.disposable import finder_of, is_disposable_h264
 from ingest.frames import Frame, open_source
 from ingest.media import DecodeSummary, Sample
+from ingest.packet_marks import is_disposable_h264, marks_of
 from ingest.reading import read_samples
 from tests.support.media_factory import Image, count_up, number_of, textured, write_video
 
@@ -114,7 +114,7 @@ def test_without_such_frames_everything_is_decoded(tmp_path: Path) -> None:
 
 def test_other_codecs_are_left_alone(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", pan(1, 30), codec="mpeg4", options={})
-    assert finder_of("mpeg4", None) is None
+    assert marks_of("mpeg4", False, None) is None
     assert read(path, False).decoded == 30
 
 
@@ -129,13 +129,68 @@ def test_the_encoder_and_we_agree_on_what_is_disposable(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", pan(1, 40), options={**PYRAMID, "sc_threshold": "0"}, gop=250)
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
-        is_disposable = finder_of("h264", stream.codec_context.extradata)
-        assert is_disposable is not None
+        marks = marks_of("h264", False, stream.codec_context.extradata)
+        assert marks is not None
         packets = [packet for packet in container.demux(stream) if packet.size]
     # I, then P, B that is referred to, b, b: of every four frames the odd ones.
-    found = sorted(round(float(p.pts * p.time_base) * 25) for p in packets if is_disposable(p))
+    found = sorted(round(float(p.pts * p.time_base) * 25) for p in packets if marks.is_disposable(p))
     first = min(round(float(p.pts * p.time_base) * 25) for p in packets)
     assert [number - first for number in found][:15] == list(range(1, 31, 2))
+
+
+@pytest.mark.parametrize("gop", [12, 50, 250])
+@pytest.mark.parametrize("rate", [0.2, 1.0, 6.0])
+def test_groups_without_a_sample_are_not_decoded(tmp_path: Path, gop: int, rate: float) -> None:
+    path = write_video(tmp_path / "a.mp4", count_up(200), options=PYRAMID, gop=gop)
+    whole, some = read(path, True, rate, shots=False), read(path, False, rate, shots=False)
+    assert same(whole, some)
+    assert [number_of(sample.image) for sample in some.samples] == [
+        round(sample.time_seconds * 25) for sample in some.samples
+    ]
+    if rate == 0.2:  # samples at the frames 0 and 125, and the last one is always decoded
+        assert some.decoded < {12: 30, 50: 80, 250: 135}[gop]
+
+
+X265 = "log-level=none:bframes=3:open-gop="
+OTHERS = [
+    ("a.mp4", "libx265", {"x265-params": f"{X265}0"}),
+    ("a.mkv", "libx265", {"x265-params": f"{X265}1"}),
+    ("a.ts", "libx265", {"x265-params": f"{X265}0"}),
+    ("a.webm", "libvpx-vp9", {"deadline": "realtime", "cpu-used": "8"}),
+    ("a.avi", "mjpeg", {"q": "5"}),
+    ("a.mp4", "libx264", {"x264-params": "open-gop=1:bframes=3"}),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "options", "shots"),
+    # x264 hides the cut between two scenes with so much grain in the last one, where nobody can know of it.
+    [(*other, False) for other in OTHERS] + [(*other, True) for other in OTHERS[:-1]],
+)
+def test_other_ways_to_refer(
+    tmp_path: Path, name: str, codec: str, options: dict[str, str], shots: bool
+) -> None:
+    pixels = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+    images = pan(1, 70) + pan(2, 80)
+    path = write_video(
+        tmp_path / name, images, codec=codec, options=options, gop=25, pixel_format=pixels
+    )
+    for rate in (0.4, 2.0):
+        whole, some = read(path, True, rate, shots), read(path, False, rate, shots)
+        assert same(whole, some)
+        if not shots and rate == 0.4:
+            assert some.decoded < 0.8 * whole.decoded
+
+
+def test_recordings_that_were_joined_are_decoded_from_there_on(tmp_path: Path) -> None:
+    parts = [
+        write_video(tmp_path / f"{number}.ts", count_up(100), gop=10).read_bytes() for number in range(2)
+    ]
+    path = tmp_path / "a.ts"
+    path.write_bytes(b"".join(parts))
+    whole, some = read(path, True, 0.5, shots=False), read(path, False, 0.5, shots=False)
+    assert same(whole, some)
+    assert len(whole.samples) == 4
 
 
 @pytest.mark.parametrize(
