@@ -28,7 +28,7 @@ help:
 	@echo "make demo   build a small library, ask it four questions, compare with the truth"
 	@echo "make serve  the server on http://127.0.0.1:8765 (ARGS='--port 9000' for more)"
 	@echo "make test   the tests (ARGS='-k time' for some, WORKERS=0 for one after another)"
-	@echo "make test-long  those that take 10 s and more each: processes killed at any moment, models taught"
+	@echo "make test-long  those that take longer: the whole page, processes killed at any moment, models taught"
 	@echo "make lint   ruff, mypy --strict, the import directions"
 	@echo "make bench  speed of this machine, part by part"
 	@echo "make clean  remove .venv and caches; libraries and indexes stay"
@@ -39,10 +39,11 @@ demo: .venv/.demo-stamp
 serve: .venv/.demo-stamp
 	@$(BIN)/momentseek serve $(ARGS)
 
-test: .venv/.test-stamp .venv/.npm-stamp .venv/.sdk-stamp
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+TESTS_NEED := .venv/.test-stamp .venv/.npm-stamp .venv/.sdk-stamp
+test: $(TESTS_NEED)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
-test-long: .venv/.test-stamp
+test-long: $(TESTS_NEED)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m long $(ARGS)
 
 lint: .venv/.test-stamp

@@ -41,10 +41,14 @@ TINY = {
     "search": {"thresholds": (1.5, 2.2, 3.5), "words_thresholds": (1.5, 2.0, 3.0)},
 }  # fmt: skip
 
-pytestmark = pytest.mark.skipif(
-    not SDKS.is_dir() and not os.environ.get("REQUIRE_TWELVELABS"),
-    reason="needs the SDKs: make .venv/.sdk-stamp",
-)
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.xdist_group("twelvelabs_sdk"),
+    pytest.mark.skipif(
+        not SDKS.is_dir() and not os.environ.get("REQUIRE_TWELVELABS"),
+        reason="needs the SDKs: make .venv/.sdk-stamp",
+    ),
+]
 Seen = dict[str, Any]
 
 

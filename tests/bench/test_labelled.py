@@ -24,6 +24,8 @@ from bench.labelled.truth import LEAST_SHARE_SEEN, Seen, area, seen_in
 from bench.labelled.write import write_film, write_set, write_still
 from bench.sets import read_set
 
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("labelled")]
+
 QUERIES = 12
 SEED, FOLD, SECONDS = 3, 1, 8.0
 

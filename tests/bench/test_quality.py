@@ -25,6 +25,8 @@ from core.settings import load
 from index.store import Where
 from momentseek.engine import Engine
 
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("quality")]
+
 SEED, FOLD, SECONDS, QUERIES = 3, 1, 6.0, 6
 
 

@@ -15,6 +15,8 @@ from tests.support.library import REPOSITORY, Library, environment
 from tests.support.media_factory import textured, write_video
 from tests.support.server import Server, serving
 
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("api_examples")]
+
 DOCUMENT = REPOSITORY / "docs" / "api.md"
 WRITTEN = "http://127.0.0.1:8765"
 

@@ -320,6 +320,20 @@ def test_recommend_is_the_best_of_what_is_liked_but_for_what_is_nearer_to_the_re
     assert not nearer_to_the_rest & scores.keys()
 
 
+def test_recommend_with_nothing_unlike_is_what_any_of_the_vectors_finds(
+    store: VectorStore, library: list[Points]
+) -> None:
+    like, everything = np.random.default_rng(5).standard_normal((3, 32)).astype(np.float32), visual(library)
+    truth = (everything.vectors @ (like / np.linalg.norm(like, axis=1, keepdims=True)).T).max(axis=1)
+    for threshold, limit in ((None, 1000), (-0.05, 1000), (0.1, 1000), (None, 7)):
+        found = store.recommend("visual", like, like[:0], Where(), limit, threshold)
+        least = -1.0 if threshold is None else threshold
+        expected = np.sort(truth[truth >= least])[::-1][:limit]
+        assert close_scores(found.score, expected)
+        assert len(set(found.id)) == len(found) == len(expected)
+    assert truth.min() < -0.05 < 0.1 < truth.max()
+
+
 def test_recommend_without_examples_is_nothing(store: VectorStore, library: list[Points]) -> None:
     none = np.zeros((0, DIMENSIONS["visual"]), np.float32)
     assert len(store.recommend("visual", none, none, Where(), 10)) == 0
@@ -350,6 +364,7 @@ def test_opened_again_it_holds_what_was_written(tmp_path: Path) -> None:
             same_records(by_id(store.scroll("visual", Where())), by_id(make_points(50)))
 
 
+@pytest.mark.long
 def test_all_stores_answer_alike(stores: dict[str, VectorStore]) -> None:
     """Beside what they are held to above: every other condition of it, asked of one after the other."""
     parts = make_library()

@@ -16,6 +16,8 @@ from tests.support.media_factory import count_up, write_video
 from tests.support.server import Server, serving
 from tests.timeline_ui.conftest import WAIT_MS
 
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("ui_axe")]
+
 SERIOUS = ("serious", "critical")
 WIDTHS = {"light": 1280, "dark": 390}
 """One of each: what is wrong with a colour is so at any width, and the other way round."""

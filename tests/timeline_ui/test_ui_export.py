@@ -17,6 +17,8 @@ from playwright.sync_api import Browser, Download, Page, Route, expect
 
 from tests.support.server import Server
 
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("ui_export")]
+
 LENGTH = {"exact": 0.05, "copy": 6.0}
 
 

@@ -17,6 +17,8 @@ from tests.support.media_factory import count_up, write_video
 from tests.support.server import Server, serving
 from tests.timeline_ui.conftest import LONG, MARKUP, RIGHT_TO_LEFT, WAIT_MS
 
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("ui_library")]
+
 LIBRARY = "/?view=library"
 
 

@@ -14,6 +14,8 @@ from tests.support.library import Library, until
 from tests.support.server import Server, serving
 from tests.timeline_ui.conftest import WAIT_MS
 
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("ui_people")]
+
 PEOPLE = "/?view=people"
 HOSTILE = '<img src=x onerror="document.title=1">'
 

@@ -18,6 +18,8 @@ from tests.support.media_factory import textured, write_video
 from tests.support.server import Server
 from tests.timeline_ui.conftest import CUPS, LONG, MARKUP, RIGHT_TO_LEFT
 
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("ui_viewer")]
+
 LENGTH = CUPS * 1.8
 """Of carousel.mp4, in seconds."""
 
