@@ -16,6 +16,7 @@ from api.guard import Guard
 from api.keyring import Keyring
 from api.library import Library
 from api.metrics import CountRequests, HttpMetrics
+from api.rooms import add_rooms
 from api.routes import (
     boxes,
     curves,
@@ -72,8 +73,7 @@ def create_app(
         search, pictures, curves, exports, uploads, media, boxes, people, duplicates, jobs,
         saved_queries, webhooks, session, health, metrics,
     )  # fmt: skip
-    for router in (room.router for room in rooms):
-        app.include_router(router, prefix="/v1")
+    add_rooms(app, (room.router for room in rooms))
     mount.add_dialect(app)
     page.add_page(app)
     errors.install(app)

@@ -6,13 +6,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from api.fetch import Body, Fetch
 from api.floods import Places
 from core.errors import InvalidRequest
 from core.settings import ServerSettings
 from ingest.incoming import Incoming, Upload
+
+if TYPE_CHECKING:
+    from api.fetch import Body, Fetch
 
 _WRITE_BYTES = 1 << 20
 _AT_A_TIME, _WAITING = 2, 8
@@ -25,6 +28,9 @@ def media_fetch(settings: ServerSettings) -> Fetch:
         raise InvalidRequest(
             "This server fetches no media itself; send the file, or set server.fetch_media: true."
         )
+    # What talks to the web takes long to import, and most servers fetch nothing.
+    from api.fetch import Fetch
+
     return Fetch(
         "file", "*/*", settings.fetch_media_seconds, "server.fetch_media_seconds", settings.fetch_ports
     )

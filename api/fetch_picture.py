@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from api.fetch import Body, Fetch
 from core.errors import InvalidRequest
 from core.settings import ServerSettings
+
+if TYPE_CHECKING:
+    from api.fetch import Body, Fetch
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,9 @@ class Fetcher:
             raise InvalidRequest(
                 "This server fetches no pictures itself; send the file, or set server.fetch_pictures: true."
             )
+        # What talks to the web takes long to import, and most servers fetch nothing.
+        from api.fetch import Fetch
+
         fetch = Fetch(
             "picture", "image/*", settings.fetch_seconds, "server.fetch_seconds", settings.fetch_ports
         )

@@ -75,7 +75,7 @@ def export_to_openvino(weights: YoloFile, model_dir: Path, input_px: int) -> Pat
 
 
 def _export(copy: Path, weights: YoloFile, input_px: int) -> Path:
-    load_openvino()
+    load_openvino(converting=True)
     from ultralytics import YOLO
 
     try:

@@ -95,7 +95,7 @@ def _load(source: Source) -> Any:
 
 def trace(tower: Any, example: NDArray[Any]) -> Any:
     """``openvino.Model`` for any number of rows of the example's shape."""
-    ov = load_openvino()
+    ov = load_openvino(converting=True)
     import torch
 
     fast = torch.backends.mha.get_fastpath_enabled()

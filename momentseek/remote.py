@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
-
 from core.errors import SettingsError
 
 _FILE, _LOCK = "server.json", "server.lock"
@@ -66,9 +64,15 @@ def running_server(data_dir: Path) -> Server | None:
         left = json.loads((data_dir / _FILE).read_text())
         os.kill(left["pid"], 0)
         server = Server(left["url"], left["token"])
+    except (OSError, ValueError, KeyError):
+        return None
+    # It takes long to import, and mostly there is nobody to ask.
+    import httpx
+
+    try:
         httpx.get(server.url + "/v1/health/live", timeout=2, trust_env=False).raise_for_status()
     except httpx.ReadTimeout:
         return server  # it is there, and has much to do
-    except (OSError, ValueError, KeyError, httpx.HTTPError):
+    except (OSError, ValueError, httpx.HTTPError):
         return None
     return server

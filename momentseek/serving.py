@@ -9,17 +9,21 @@ import signal
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
 
 import typer
 
 from core.errors import InvalidRequest, MomentseekError
-from core.settings import ServerSettings, Settings
-from index.keys import Keys
 from momentseek import __version__
-from momentseek.engine import Engine, catalogue_place
 from momentseek.keys import has_keys
 from momentseek.remote import announce, first_server, running_server, withdraw
+from momentseek.starting import starting_store
+
+if TYPE_CHECKING:
+    from api.floods import Places
+    from core.settings import ServerSettings, Settings
+    from momentseek.stopping import StoppingServer
 
 _LOCAL_NAMES = ["127.0.0.1", "localhost", "[::1]"]
 _LAST_SEARCHES_SECONDS = 15
@@ -31,6 +35,27 @@ _LAST_ANSWERS_SECONDS = 3
 def run_server(settings: Settings, insecure: bool) -> None:
     """Until Ctrl-C or SIGTERM. Raises InvalidRequest for an address others can reach while there is no key,
     unless ``insecure``."""
+    with ExitStack() as opened:
+        with _uncollected(), starting_store(settings):
+            server, listener = _made_ready(settings, insecure, opened)
+        typer.echo(
+            f"momentseek serves {settings.data_dir} at {_url(settings, listener)} (API: "
+            f"{_url(settings, listener)}/docs). Stop it with Ctrl-C."
+        )
+        with _signals_only_end_it():
+            server.run([listener])
+
+
+def _made_ready(
+    settings: Settings, insecure: bool, opened: ExitStack
+) -> tuple[StoppingServer, socket.socket]:
+    """A server that can answer at once, and where it listens; ``opened`` puts away what it needs.
+
+    What it needs is imported here: the store's process starts beside.
+    """
+    from index.keys import Keys
+    from momentseek.engine import Engine, catalogue_place
+
     host = settings.server.host
     open_without_keys = _is_local(host) or insecure
     if not open_without_keys and not has_keys(settings):
@@ -40,52 +65,54 @@ def run_server(settings: Settings, insecure: bool) -> None:
             "--insecure if everybody who reaches it may do everything."
         )
     token = secrets.token_urlsafe(32)
-    with (
-        _place(settings) as first, Engine(settings) as engine, Keys.open(catalogue_place(settings)) as keys,
-        _bind(host, settings.server.port) as listener,
-    ):
-        with ThreadPoolExecutor(1) as beside:
-            # Half of a start is reading modules: models and the store's process start meanwhile.
-            warmed = beside.submit(engine.warm_up)
-            import uvicorn
+    first = opened.enter_context(_place(settings))
+    engine = opened.enter_context(Engine(settings))
+    keys = opened.enter_context(Keys.open(catalogue_place(settings)))
+    listener = opened.enter_context(_bind(host, settings.server.port))
+    with ThreadPoolExecutor(1) as beside:
+        # The models need no lock of Python's while they load.
+        warmed = beside.submit(engine.warm_up)
+        import uvicorn
 
-            from api.app import create_app
-            from api.exports.clips import sweep
-            from api.floods import Places
-            from api.keyring import Keyring
-            from api.redact import log_config
-            from momentseek.stopping import StoppingServer
+        from api.app import create_app
+        from api.exports.clips import sweep
+        from api.keyring import Keyring
+        from api.redact import log_config
+        from momentseek.stopping import StoppingServer
 
-            warmed.result()
-        url = f"http://{_shown(host)}:{listener.getsockname()[1]}"
         app = create_app(
             engine, settings.server, __version__, _allowed_hosts(settings.server),
             Keyring(keys, token, open_without_keys),
         )  # fmt: skip
-        config = uvicorn.Config(
-            app, log_level="warning", log_config=log_config(),
-            timeout_graceful_shutdown=_LAST_ANSWERS_SECONDS,
-        )  # fmt: skip
-        places: Places = app.state.places
-        server = StoppingServer(
-            config, lambda: places.inside, _LAST_SEARCHES_SECONDS, on_stop=engine.ask_to_stop
-        )
-        # So that nothing new begins, and streams without an end do not hold it up.
-        app.state.is_stopping = lambda: server.should_exit
-        sweep(engine.export_dir())
-        engine.incoming.sweep()
-        engine.start_work()
-        # What is here now stays: to look through it again and again would hold up searches.
+        warmed.result()
+    config = uvicorn.Config(
+        app, log_level="warning", log_config=log_config(), timeout_graceful_shutdown=_LAST_ANSWERS_SECONDS
+    )
+    places: Places = app.state.places
+    server = StoppingServer(
+        config, lambda: places.inside, _LAST_SEARCHES_SECONDS, on_stop=engine.ask_to_stop
+    )
+    # So that nothing new begins, and streams without an end do not hold it up.
+    app.state.is_stopping = lambda: server.should_exit
+    sweep(engine.export_dir())
+    engine.incoming.sweep()
+    engine.start_work()
+    if first:
+        opened.callback(withdraw, settings.data_dir)
+        announce(settings.data_dir, _url(settings, listener), token)
+    return server, listener
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """What is made meanwhile stays, and is never looked through for what nobody needs: that would hold up
+    the start, and searches ever after."""
+    gc.disable()
+    try:
+        yield
         gc.freeze()
-        if first:
-            announce(settings.data_dir, url, token)
-        typer.echo(f"momentseek serves {settings.data_dir} at {url} (API: {url}/docs). Stop it with Ctrl-C.")
-        try:
-            with _signals_only_end_it():
-                server.run([listener])
-        finally:
-            if first:
-                withdraw(settings.data_dir)
+    finally:
+        gc.enable()
 
 
 @contextmanager
@@ -126,6 +153,10 @@ def _is_local(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _url(settings: Settings, listener: socket.socket) -> str:
+    return f"http://{_shown(settings.server.host)}:{listener.getsockname()[1]}"
 
 
 def _shown(host: str) -> str:

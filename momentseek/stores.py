@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
@@ -15,7 +13,6 @@ from core.settings import Settings
 from index.store import VectorStore
 from index.stores.edge import EdgeStore
 from index.stores.edge_about import About
-from index.stores.edge_link import Link
 from index.stores.edge_wire import generation_dir
 
 
@@ -34,19 +31,6 @@ def open_store(
         )  # fmt: skip
     opened: VectorStore = _server().ServerStore.of(settings.store, generation, dimensions, create)
     return opened
-
-
-@contextmanager
-def starting_store(settings: Settings) -> Iterator[None]:
-    """The process of an embedded store starts meanwhile, for whoever opens it inside."""
-    if settings.store.url is not None:
-        yield
-        return
-    link = Link(settings.data_dir.absolute(), linger_seconds=1.0, start_timeout_seconds=30.0)
-    with closing(link), ThreadPoolExecutor(1) as beside:
-        # Whatever is wrong, opening says it better.
-        beside.submit(link.reach)
-        yield
 
 
 def held_dimensions(settings: Settings, generation: str) -> dict[VectorName, int]:

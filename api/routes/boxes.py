@@ -6,19 +6,20 @@ import math
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from api.deps import LibraryDep
 from api.library import Library
+from api.rooms import room
 from api.times import MOST_SECONDS
 from core.errors import InvalidRequest, NotFound
 from core.record import Points
 from index.catalogue import MediaRow
 
-router = APIRouter(prefix="/media", tags=["media"])
+router = room("media", "/media")
 
 BoxKind = Literal["region", "face", "tile"]
 LONGEST_INTERVAL_SECONDS = 600.0

@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from api.deps import LibraryDep, PlacesDep
+from api.rooms import room
 from api.routes.search import FORGOTTEN, SegmentOut
 from search.searcher import Line
 from search.thin import thin
 
-router = APIRouter(tags=["search"])
+router = room("search")
 
 
 class LineOut(BaseModel):

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from api.deps import LibraryDep, PlacesDep
+from api.rooms import room
 from core.errors import InvalidRequest
 from core.types import MediaType
 from search.duplicates import LEAST_SECONDS, DuplicateKind
 
-router = APIRouter(tags=["alike"])
+router = room("alike")
 
 
 class SimilarOut(BaseModel):

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
@@ -21,11 +21,12 @@ from api.exports.library import ExportsLibrary
 from api.exports.moments import MOST_MOMENTS, Moment
 from api.exports.results import MEDIA_TYPES, Format, Paths, export
 from api.floods import Places
+from api.rooms import room
 from api.times import MOST_SECONDS
 from core.errors import InvalidRequest
 from ingest.clips import ClipStopped, How
 
-router = APIRouter(tags=["exports"])
+router = room("exports")
 
 _AT_A_TIME, _WAITING = 1, 8
 """Cutting uses all cores: two at once would take twice as long each."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from anyio import CapacityLimiter, to_thread
-from fastapi import APIRouter, Request
+from fastapi import Request
 from pydantic import BaseModel, Field
 
 from api.deps import LibraryDep, SettingsDep
+from api.rooms import room
 
-router = APIRouter(tags=["health"])
+router = room("health")
 
 _threads = CapacityLimiter(4)
 """Its own: a server full of work still says how it is."""

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import HTTPException, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
@@ -16,10 +16,11 @@ from starlette.concurrency import run_in_threadpool
 from api.deps import LibraryDep
 from api.errors import RESPONSES
 from api.library import Library
+from api.rooms import room
 from index.catalogue import JobRow
 from index.rows import JobState
 
-router = APIRouter(prefix="/jobs", tags=["jobs"])
+router = room("jobs", "/jobs")
 
 _LOOK_EVERY_SECONDS = 0.5
 _STILL_HERE_SECONDS = 15.0

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 from starlette.concurrency import run_in_threadpool
@@ -18,13 +18,14 @@ from starlette.concurrency import run_in_threadpool
 from api.deps import FramePlacesDep, LibraryDep
 from api.errors import Problem
 from api.ranges import settle_range
+from api.rooms import room
 from api.times import MOST_SECONDS
 from core.errors import InvalidRequest, NotFound
 from core.pictures import encode_jpeg
 from core.types import MediaType
 from index.catalogue import MediaRow
 
-router = APIRouter(prefix="/media", tags=["media"])
+router = room("media", "/media")
 
 MOST_TAGS = 50
 MOST_METADATA_BYTES = 16 << 10

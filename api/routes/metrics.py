@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from anyio import CapacityLimiter, to_thread
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from api.metrics import HttpMetrics
+from api.rooms import room
 
-router = APIRouter(tags=["health"])
+router = room("health")
 
 _threads = CapacityLimiter(1)
 """Its own, and one alone: a server full of work still says how it is, and more askers wait for each other."""

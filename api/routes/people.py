@@ -7,18 +7,19 @@ import json
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from api.deps import LibraryDep
 from api.library import Library
+from api.rooms import room
 from core.errors import InvalidRequest
 from core.pictures import encode_jpeg, resize_to_fit
 from core.types import MediaType
 from index.people import PersonRow
 
-router = APIRouter(prefix="/people", tags=["people"])
+router = room("people", "/people")
 
 MOST_MERGED = 100
 

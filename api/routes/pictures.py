@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, File, UploadFile
+from fastapi import File, UploadFile
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from api.deps import LibraryDep, PlacesDep, SettingsDep
+from api.rooms import room
 from api.sent import sent_bytes
 from ingest.pictures import LONGEST_SIDE_PX, MOST_PICTURES
 
-router = APIRouter(prefix="/pictures", tags=["search"])
+router = room("search", "/pictures")
 
 
 class PictureOut(BaseModel):

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, File, Form, Response, UploadFile
+from fastapi import File, Form, Response, UploadFile
 from fastapi import Query as Asked
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from api.deps import LibraryDep, PlacesDep, SettingsDep
 from api.filters import FiltersDep
+from api.rooms import room
 from api.routes.search import SegmentOut
 from api.sent import sent_picture
 from api.times import MOST_SECONDS
@@ -23,7 +24,7 @@ from core.types import Image
 from index.saved_queries import SavedQueryRow
 from search.query import MOST_EXAMPLES, Example, Mode, Query, Reference
 
-router = APIRouter(prefix="/saved-queries", tags=["saved queries"])
+router = room("saved queries", "/saved-queries")
 
 
 class SavedQueryOut(BaseModel):

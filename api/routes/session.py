@@ -5,16 +5,17 @@ The cookie is HttpOnly and SameSite=Strict, and the door refuses writes from oth
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field, SecretStr
 
 from api.auth import wrong_key
 from api.deps import KeyringDep
 from api.keyring import ANYONE, SESSION_COOKIE, SESSION_SECONDS
+from api.rooms import room
 from index.keys import Scope
 
-router = APIRouter(prefix="/session", tags=["session"])
+router = room("session", "/session")
 
 
 class SessionIn(BaseModel):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi import HTTPException, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
@@ -15,13 +15,14 @@ from starlette.requests import ClientDisconnect
 from api.deps import KeyringDep, LibraryDep
 from api.errors import RESPONSES, Problem
 from api.library import Library
+from api.rooms import room
 from api.routes.jobs import JobOut, show_jobs
 from api.routes.media import MediaOut, show_media
 from core.errors import InvalidRequest, MediaError
 from index.rows import Added
 from ingest.incoming import BeingWritten, OffsetWrong, TooLarge, TooMany, Upload, Writer
 
-router = APIRouter(tags=["media"])
+router = room("media")
 
 _WRITE_BYTES = 1 << 20
 """Collected before they are written: a thread for every piece off the network would cost too much."""

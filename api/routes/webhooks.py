@@ -7,15 +7,16 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from anyio import CapacityLimiter, to_thread
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from api.deps import LibraryDep
-from core.outbound import LONGEST_URL
+from api.rooms import room
+from core.addresses import LONGEST_URL
 from index.webhooks import EVENTS, Event, NewWebhook
 
-router = APIRouter(prefix="/webhooks", tags=["webhooks"])
+router = room("webhooks", "/webhooks")
 
 _threads = CapacityLimiter(2)
 """Its own: whoever waits for an address to answer must not keep the threads that everything shares."""

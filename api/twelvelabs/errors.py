@@ -9,7 +9,7 @@ from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 
-from api.errors import Problem, problem
+from api.errors import problem, told
 from core.errors import InvalidImage, MediaError, MediaRefused, MomentseekError, QueryForgotten
 from index.sets import NameTaken
 from ingest.incoming import TooLarge, TooMany
@@ -26,8 +26,8 @@ _TRANSLATED: tuple[tuple[type[MomentseekError], int, str], ...] = (
 """First match wins."""
 
 MORE_RESPONSES: dict[int | str, dict[str, Any]] = {
-    409: {"model": Problem, "description": "Something else depends on it, or the index has other models"},
-    501: {"model": Problem, "description": "Not in momentseek"},
+    409: told("Something else depends on it, or the index has other models"),
+    501: told("Not in momentseek"),
 }
 
 

@@ -14,7 +14,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -71,12 +71,13 @@ async def measure(
 
 
 @contextmanager
-def serving(data_dir: Path) -> Iterator[tuple[str, int]]:
+def serving(data_dir: Path, environment: Mapping[str, str] | None = None) -> Iterator[tuple[str, int]]:
     """The address of a server in a process of its own, which ends with the block; and the process."""
     command = str(Path(sys.executable).with_name("momentseek"))
     process = subprocess.Popen(
-        [command, "serve", "--port", "0", "--data-dir", str(data_dir)], text=True, stdout=subprocess.PIPE
-    )
+        [command, "serve", "--port", "0", "--data-dir", str(data_dir)], text=True, stdout=subprocess.PIPE,
+        env=environment,
+    )  # fmt: skip
     try:
         assert process.stdout is not None
         first = process.stdout.readline()

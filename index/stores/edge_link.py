@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from multiprocessing.connection import Client, Connection
 from pathlib import Path
 from typing import IO, Any
@@ -73,12 +74,16 @@ class Link:
 
     def _take(self) -> tuple[int, Connection]:
         with self._lock:
-            if self._closed:
-                raise StoreError("This store was closed; open it again.")
+            self._require_open()
             era = self._era
             if self._idle:
                 return era, self._idle.pop()
-        return era, connect(self._data_dir, self._linger_seconds, self._start_timeout_seconds)
+        timeout_seconds = self._start_timeout_seconds
+        return era, connect(self._data_dir, self._linger_seconds, timeout_seconds, self._require_open)
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise StoreError("This store was closed; open it again.")
 
     def _give(self, era: int, connection: Connection) -> None:
         with self._lock:
@@ -98,8 +103,13 @@ class Link:
             connection.close()
 
 
-def connect(data_dir: Path, linger_seconds: float, timeout_seconds: float) -> Connection:
-    """A connection to the store process of ``data_dir``, which is started when there is none."""
+def connect(
+    data_dir: Path, linger_seconds: float, timeout_seconds: float, go_on: Callable[[], None] = lambda: None
+) -> Connection:
+    """A connection to the store process of ``data_dir``, which is started when there is none.
+
+    ``go_on`` is called now and then while that takes, and may raise what ends it.
+    """
     deadline = time.monotonic() + timeout_seconds
     started: subprocess.Popen[bytes] | None = None
     while True:
@@ -114,6 +124,7 @@ def connect(data_dir: Path, linger_seconds: float, timeout_seconds: float) -> Co
         if owner is None and (started is None or ended == 0):
             started = _start(data_dir, linger_seconds)
         time.sleep(0.02)
+        go_on()
 
 
 def _knock(data_dir: Path) -> Connection | None:

@@ -24,6 +24,7 @@ from core.types import Vectors
 from index.store import Where
 from index.stores.edge_about import FIRST_SHARD, About, Method, damaged
 from index.stores.edge_rows import Rows
+from index.stores.edge_samples import KeptSamples
 from index.stores.schema import INDEXED, dimension_of, payloads, sets_nothing, unit
 from index.stores.upgrades import NEWEST, upgrade
 
@@ -68,6 +69,7 @@ class EdgeGeneration:
         self._drop_copies()
         self._edge = _load(path, self._about.shard)
         self._rows = Rows()
+        self._samples = KeptSamples(path)
         self._unflushed = 0
         self._upgrade()
 
@@ -86,6 +88,7 @@ class EdgeGeneration:
                 points.id, points.vectors.astype(np.float32, copy=False), payloads(points), strict=True
             )
         ]
+        self._samples.drop()
         self._rows.forget(UUID(point_id).int for point_id in points.id)
         self._edge.update(edge.UpdateOperation.upsert_points(rows))
         if self._copy is not None:
@@ -163,8 +166,10 @@ class EdgeGeneration:
         dimension_of(vector_name, self.dimensions)
         examples = edge.RecommendQuery(like.tolist(), unlike.tolist())
         query = edge.Query.RecommendBestScore(examples, using=vector_name)
-        # 0.5 is a cosine of 0 to what is liked; below it a point is nearer to something that is not.
-        least = 0.5 if score_threshold is None else max(0.5, _best_score(score_threshold))
+        least = None if score_threshold is None else _best_score(score_threshold)
+        if len(unlike):
+            # 0.5 is a cosine of 0 to what is liked; below it a point is nearer to something that is not.
+            least = max(0.5, least or 0.5)
         found = self._ask(vector_name, [query], where, limit, least)[0]
         found.score[:] = _cosine_of(found.score)
         return found
@@ -195,6 +200,15 @@ class EdgeGeneration:
         return [self._rows.points(vector_name, *columns) for columns in zip(ids, scores, strict=True)]
 
     def sample(self, vector_name: VectorName, where: Where, limit: int) -> Points:
+        dimension_of(vector_name, self.dimensions)
+        points = self._edge.info().points_count
+        sample = self._samples.find(vector_name, where, limit, points)
+        if sample is None:
+            sample = self._draw(vector_name, where, limit)
+            self._samples.keep(sample, where, limit, points)
+        return sample
+
+    def _draw(self, vector_name: VectorName, where: Where, limit: int) -> Points:
         records, _ = self._scroll(vector_name, where, limit, None, with_vector=[vector_name])
         found = [(_number(record.id), _vector(record, vector_name)) for record in records]
         return self._with_vectors(vector_name, found)
@@ -228,6 +242,7 @@ class EdgeGeneration:
             raise ValueError("delete needs a condition; this one matches every point")
         condition = edge_filter(where)
         assert condition is not None
+        self._samples.drop()
         self._rows.clear()
         self._edge.update(edge.UpdateOperation.delete_points_by_filter(condition))
         if self._copy is not None:

@@ -53,6 +53,15 @@ def generation_dir(data_dir: Path, generation: str) -> Path:
     return data_dir / "index" / generation
 
 
+def only_generation(data_dir: Path) -> str | None:
+    """The one that lies in ``data_dir``; None where there are several, or none."""
+    try:
+        found = [path.name for path in (data_dir / "index").iterdir() if not path.name.startswith(".")]
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found[0] if len(found) == 1 else None
+
+
 def write_address(data_dir: Path, address: Address) -> None:
     path = address_path(data_dir)
     fresh = path.with_name(path.name + ".new")

@@ -30,6 +30,7 @@ from api.exports.formats import CSV_COLUMNS, to_csv, to_srt, to_vtt
 from api.exports.moments import MediaFile, Moment, frame_rate
 from api.exports.results import export
 from api.exports.timeline import WRITERS, build
+from api.rooms import add_rooms
 from api.routes import exports
 from core.answer import Segment
 from core.errors import InvalidRequest, MediaBroken, NotFound, QueryForgotten
@@ -109,7 +110,7 @@ def moments(small: SmallLibrary) -> list[Moment]:
 def client(small: SmallLibrary) -> Iterator[TestClient]:
     app = FastAPI()
     app.state.library = small
-    app.include_router(exports.router, prefix="/v1")
+    add_rooms(app, [exports.router])
     errors.install(app)
     with TestClient(app) as opened:
         yield opened
@@ -399,7 +400,7 @@ def test_nothing_is_left_when_nobody_waits(small: SmallLibrary) -> None:
     """A request that is cancelled ends the child and takes its folder away."""
     app = FastAPI()
     app.state.library = small
-    app.include_router(exports.router, prefix="/v1")
+    add_rooms(app, [exports.router])
 
     async def leave_early() -> None:
         transport = httpx.ASGITransport(app)

@@ -24,8 +24,9 @@ from PIL import Image as Pillow
 from api.fetch_picture import Fetcher
 from api.fetching import Fetching
 from api.sent import sent_picture
+from core.addresses import is_public
 from core.errors import InvalidImage, InvalidRequest
-from core.outbound import dial_tcp, is_public
+from core.outbound import dial_tcp
 from core.pictures import MAX_PIXELS
 from core.settings import ServerSettings
 from core.types import Image

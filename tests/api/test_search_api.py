@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from api.routes.search import AnswerOut
 from search.memory import page_token
 from tests.support.library import CUT_SECONDS, LENGTH_SECONDS, Library, run_command, write_query
 from tests.support.server import Server, serving
@@ -110,6 +111,13 @@ def test_grouped_by_media_and_sorted_by_time(client: httpx.Client, cup_picture: 
     assert [page["groups"] for page in pages] == [[group] for group in grouped["groups"]]
     by_time = search(client, cup_picture, sort="time")["segments"]
     assert [one["media"] for one in by_time] == ["cup.webp", "kitchen.mp4"]
+
+
+def test_answers_are_as_the_document_says(client: httpx.Client, cup_picture: Path) -> None:
+    """They are not written by the models that it is made from."""
+    for fields in ({}, {"box": "0.2,0.1,0.8,0.8", "limit": 1}, {"group_by": "media", "limit": 1}):
+        answer = search(client, cup_picture, **fields)
+        assert AnswerOut.model_validate(answer).model_dump(mode="json") == answer
 
 
 def test_a_box_comes_with_its_path(client: httpx.Client, cup_picture: Path) -> None:

@@ -11,14 +11,16 @@ from pathlib import Path
 
 import pytest
 
-import momentseek.webhooks
+import momentseek.posting
 from api.redact import redact
+from core.addresses import is_public_or_own
 from core.errors import InvalidRequest, NotFound
-from core.outbound import Door, is_public_or_own
+from core.outbound import Door
 from index.follow_up import EndedJob, FollowUps
 from index.webhooks import EVENTS, MOST_WEBHOOKS, add_deliveries
 from index.webhooks import Webhooks as WebhookRows
-from momentseek.webhooks import Webhooks, signed_headers
+from momentseek.posting import Poster, signed_headers
+from momentseek.webhooks import Webhooks
 from tests.support.library import until
 from tests.support.receiver import Receiver, documented_check, receiving
 
@@ -36,7 +38,7 @@ def receiver() -> Iterator[Receiver]:
 
 
 def sender(rows: WebhookRows, waits: Sequence[float] = (0.05, 0.05), seconds: float = 5.0) -> Webhooks:
-    return Webhooks(rows, Door(is_public_or_own), seconds, waits)
+    return Webhooks(rows, lambda: Poster(Door(is_public_or_own), seconds), waits)
 
 
 def tell(rows: WebhookRows, text: str = "a.mp4", event: str = "job.ready") -> int:
@@ -61,7 +63,7 @@ def test_the_signature_is_that_of_the_specification() -> None:
 
 
 def test_examples() -> None:
-    done = doctest.testmod(momentseek.webhooks)
+    done = doctest.testmod(momentseek.posting)
     assert done.attempted and not done.failed
 
 
@@ -200,7 +202,7 @@ PRIVATE = (
 def test_places_that_are_nobodys_business(rows: WebhookRows, receiver: Receiver, url: str) -> None:
     port = receiver.url.split(":")[2].split("/")[0]
     with pytest.raises(InvalidRequest) as refused:
-        Webhooks(rows, Door(), 2.0).add(url.replace("{port}", port), EVENTS)
+        Webhooks(rows, lambda: Poster(Door(), 2.0)).add(url.replace("{port}", port), EVENTS)
     assert "secret" not in str(refused.value)
     assert rows.list_all() == [] and receiver.received == []
 
@@ -208,7 +210,8 @@ def test_places_that_are_nobodys_business(rows: WebhookRows, receiver: Receiver,
 def test_a_name_that_moves_inside_afterwards(rows: WebhookRows, receiver: Receiver) -> None:
     port = int(receiver.url.split(":")[2].split("/")[0])
     answers = [["93.184.215.14"], ["127.0.0.1"]]
-    sends = Webhooks(rows, Door(resolve=lambda host, port: answers.pop(0)), 2.0, waits_seconds=())
+    door = Door(resolve=lambda host, port: answers.pop(0))
+    sends = Webhooks(rows, lambda: Poster(door, 2.0), waits_seconds=())
     made = sends.add(f"http://moves.test:{port}/", EVENTS)
     one = sends.ping(made.row.id)
     assert one.state == "failed" and "no place on the public Internet" in str(one.message)
