@@ -103,3 +103,12 @@ class Points:
             rows_are_lists = isinstance(values[0], list)
             joined[column.name] = list(chain(*values)) if rows_are_lists else np.concatenate(values)
         return cls(**joined)  # type: ignore[arg-type]
+
+    @classmethod
+    def each_once(cls, parts: Sequence[Self]) -> Self:
+        """The rows of ``parts``, best score first; a point that is in several stands where it is best."""
+        points = cls.concatenate(parts)
+        seen: dict[str, int] = {}
+        for row in np.argsort(-points.score, kind="stable").tolist():
+            seen.setdefault(points.id[row], row)
+        return points[np.array(list(seen.values()), np.intp)]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+import threading
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -18,12 +20,18 @@ from core.errors import ModelUnavailable, SettingsError
 from core.quiet_openvino import load_openvino
 
 __all__ = [
-    "LEAST_COSINE", "Verdict", "bf16_holds", "compile_model", "converted", "file_hash", "has_bf16",
-    "openvino_precision", "run",
+    "LEAST_COSINE", "SizedModel", "Verdict", "bf16_holds", "compile_model", "converted", "file_hash",
+    "has_bf16", "openvino_precision", "run",
 ]
 
 LEAST_COSINE = 0.995
 """bf16 is used where every checked vector keeps at least this cosine to its fp32 one."""
+
+_OFTEN = 4
+"""Pictures of one size, after which it gets a model of its own: to make one takes as long as some five."""
+
+_MOST_SIZES = 4
+"""That have a model of their own, some 35 MB each."""
 
 _PRECISIONS = {"fp32": "f32", "f32": "f32", "bf16": "bf16"}
 
@@ -71,10 +79,13 @@ def converted(name: str, key: str, model_dir: Path, convert: Callable[[], Any]) 
     return path
 
 
-def compile_model(path: Path, precision: str, threads: int = 0, keep: bool = True) -> Any:
+def compile_model(
+    path: Path, precision: str, threads: int = 0, keep: bool = True, shape: Sequence[int] | None = None
+) -> Any:
     """A compiled model for throughput of one process. ``precision`` is ``f32`` or ``bf16``.
 
     ``keep`` stores the compiled form, which is as large as the weights, for a quick start next time.
+    ``shape`` of the input, where it takes no other.
     """
     options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
     if keep:
@@ -82,7 +93,11 @@ def compile_model(path: Path, precision: str, threads: int = 0, keep: bool = Tru
     if threads:
         options["INFERENCE_NUM_THREADS"] = threads
     try:
-        return _core().compile_model(str(path), "CPU", options)
+        if shape is None:
+            return _core().compile_model(str(path), "CPU", options)
+        model = _core().read_model(str(path))
+        model.reshape(list(shape))
+        return _core().compile_model(model, "CPU", options)
     except RuntimeError as error:
         reason = str(error).splitlines()[-1]
         raise ModelUnavailable(
@@ -94,6 +109,45 @@ def run(network: Any, batch: NDArray[Any]) -> NDArray[np.float32]:
     """The first output; each call has a request of its own, so threads do not meet in it."""
     result: NDArray[np.float32] = network.create_infer_request().infer(batch)[0]
     return result.copy()
+
+
+class SizedModel:
+    """A model of pictures (height, width, 3) of any size, one at a time. Threads may share it.
+
+    OpenVINO is quicker at what was compiled for one size alone: sizes that come often get a model of their
+    own, which is made beside. What it computes differs by rounding. Two pictures at once take longer than one
+    after the other: their maps do not fit into the processor's cache (docs/speed.md).
+    """
+
+    def __init__(self, path: Path, precision: str, threads: int = 0):
+        self._path, self._precision, self._threads = path, precision, threads
+        self._of_any_size = compile_model(path, precision, threads)
+        self._of_size: OrderedDict[tuple[int, ...], Any] = OrderedDict()
+        self._seen: Counter[tuple[int, ...]] = Counter()
+        self._lock = threading.Lock()
+
+    def run(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The first output for this picture."""
+        result: NDArray[np.float32] = run(self._best(picture.shape), picture[None])[0]
+        return result
+
+    def _best(self, shape: tuple[int, ...]) -> Any:
+        with self._lock:
+            if shape in self._of_size:
+                self._of_size.move_to_end(shape)
+                return self._of_size[shape]
+            self._seen[shape] += 1
+            if self._seen[shape] == _OFTEN:
+                threading.Thread(target=self._make, args=(shape,)).start()
+        return self._of_any_size
+
+    def _make(self, shape: tuple[int, ...]) -> None:
+        made = compile_model(self._path, self._precision, self._threads, keep=False, shape=(1, *shape))
+        with self._lock:
+            self._of_size[shape] = made
+            if len(self._of_size) > _MOST_SIZES:
+                least_used, _ = self._of_size.popitem(last=False)
+                del self._seen[least_used]
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,8 @@ class VectorStore(Protocol):
         score_threshold: float | None = None,
     ) -> Points:
         """Points nearer to one of ``like`` than to any of ``unlike``, best first, vectors left out; ``score``
-        is the best cosine to ``like`` (Qdrant's best-score recommendation)."""
+        is the best cosine to ``like`` (Qdrant's best-score recommendation). With nothing unlike, all points
+        may be among them: what ``query`` finds for the vectors of ``like``, each point once."""
 
     def sample(self, vector_name: VectorName, where: Where, limit: int) -> Points:
         """The ``limit`` points with the smallest ids, with vectors: ids are hashes, so this is a fixed

@@ -12,15 +12,21 @@ from numpy.typing import NDArray
 
 from core.record import Points, VectorName
 from core.types import Kind, Vectors
+from embed.pooling import without_blas_threads
 from index.store import VectorStore, Where
 from search.chance import Calibration, Chance
 
 _FIRST_LOOK = 1000
 """Hits of the first look: enough to name every media file worth a second one."""
 
-_SECOND_LOOK = (3_000, 20_000)
-"""Hits of the second look, all from the candidates: their curves. So many of one vector, and where they are
-not enough, so many: asked for 20 000, the store takes four times as long although it finds 1 000."""
+_SECOND_LOOK = (3_000, 8_000, 20_000)
+"""Hits of the second look, all from the candidates: their curves. As few as are expected to be enough, and
+where they are not, more: a thousand that are asked for and not found cost the store some 2 ms, to ask again
+costs it as much as the first time."""
+
+_CURVE_PER_HIT = 10
+"""Hits that make up the curves, for each hit that reaches the line: 5 to 14 in libraries of 100 000 and of a
+million points."""
 
 _SMALL_LIBRARY = 10_000
 """Points. Of so many no more reach the floor than the first look may return."""
@@ -83,12 +89,17 @@ class Finder:
         line, floor = (min(one.cosine(z) for one in chance.values()) for z in (least_z, least_z * share))
         # One point in fifty or more reaches the floor, hardly any the line. Where there are many points, the
         # first look only says which media it is about.
-        first = max(line, floor) if where.media_ids is None and self._has_many(wanted) else floor
-        hits = self._best(wanted, where, _FIRST_LOOK, first)
+        few = where.media_ids is not None or not self._has_many(wanted)
+        first = floor if few else max(line, floor)
+        if few and floor <= line:
+            hits = self._together(wanted, where, _FIRST_LOOK, floor)
+        else:
+            hits = self._one_by_one(wanted, where, _FIRST_LOOK, first)
         z = _z(hits, chance)
         candidates = sorted({hits.media_id[row] for row in np.flatnonzero(z >= least_z)})
         if candidates and (first > floor or len(hits) >= _FIRST_LOOK):
-            hits = _each_once(self._of_media(wanted, where, candidates, floor))
+            expected = len(hits) * (_CURVE_PER_HIT if first > floor else 1)
+            hits = self._of_media(wanted, where, candidates, floor, expected)
             z = _z(hits, chance)
         return Evidence(hits, z, chance)
 
@@ -100,8 +111,9 @@ class Finder:
         chance = self.chance(wider)
         floor = min(one.cosine(least_z * share) for one in chance.values())
         new = replace(wider, like=wider.like[len(wider.like) - added :])
-        found = self._of_media(new, _within(wider, where), sorted(set(first.hits.media_id)), floor)
-        hits = _each_once([first.hits, *found])
+        media_ids, expected = sorted(set(first.hits.media_id)), len(first.hits) * 3 // 2
+        found = self._of_media(new, _within(wider, where), media_ids, floor, expected)
+        hits = Points.each_once([first.hits, found])
         return Evidence(hits, _z(hits, chance), chance)
 
     def everything_in(self, wanted: Wanted, where: Where) -> Evidence:
@@ -109,7 +121,7 @@ class Finder:
         where = replace(where, kinds=wanted.kinds)
         chance = self.chance(wanted)
         most = min(self._store.count(where), _MOST_OF_ONE)
-        hits = self._best(wanted, where, max(most, 1), None)
+        hits = self._together(wanted, where, max(most, 1), None)
         return Evidence(hits, _z(hits, chance), chance)
 
     def chance(self, wanted: Wanted) -> dict[Kind, Chance]:
@@ -121,53 +133,47 @@ class Finder:
         # How near pictures come to each other says nothing about how near words come to them.
         known = calibration.measured or wanted.from_words
         usual = calibration.prior if known else sample.chance(calibration.prior)
-        learned = usual.of_query((wanted.like @ sample.vectors.T).max(axis=0), sample.several)
+        with without_blas_threads():
+            cosines = (wanted.like @ sample.vectors.T).max(axis=0)
+        learned = usual.of_query(cosines, sample.several)
         return dict.fromkeys(wanted.kinds, learned.among(sample.points))
 
     def _has_many(self, wanted: Wanted) -> bool:
         # What does not learn from the library is not lifted by a second round, either.
         return not wanted.calibration.learns or self._samples.get(wanted.name).points > _SMALL_LIBRARY
 
-    def _best(self, wanted: Wanted, where: Where, limit: int, floor: float | None) -> Points:
-        """Hits of all query vectors together, each point once with its best cosine, best first."""
-        return _each_once(self._found(wanted, where, limit, floor))
+    def _one_by_one(self, wanted: Wanted, where: Where, limit: int, floor: float) -> Points:
+        """At most ``limit`` hits of each query vector, best first. In a large library they are found by a
+        small copy of the points' vectors, and where anything goes none of them crowds out the others."""
+        if len(wanted.unlike):
+            return self._together(wanted, where, limit, floor)
+        return Points.each_once(self._store.query(wanted.name, wanted.like, where, limit, floor))
+
+    def _together(self, wanted: Wanted, where: Where, limit: int, floor: float | None) -> Points:
+        """The best hits of all query vectors, best first. Of few points, or of some media, this is quicker
+        than one by one: to find them takes longer than to compare each with some more vectors."""
+        # Nothing unlike may have been said in numbers of another model.
+        unlike = wanted.unlike if len(wanted.unlike) else wanted.like[:0]
+        return self._store.recommend(wanted.name, wanted.like, unlike, where, limit, floor)
 
     def _of_media(
-        self, wanted: Wanted, where: Where, media_ids: Sequence[str], floor: float
-    ) -> list[Points]:
-        """The hits from these media."""
-        where, found = replace(where, media_ids=tuple(media_ids)), [Points.empty(wanted.name)]
-        for most in _SECOND_LOOK if media_ids else ():
-            found = self._found(wanted, where, most, floor)
-            if not _is_full(found, most):
+        self, wanted: Wanted, where: Where, media_ids: Sequence[str], floor: float, expected: int
+    ) -> Points:
+        """The hits from these media, best first."""
+        if not media_ids:
+            return Points.empty(wanted.name)
+        where = replace(where, media_ids=tuple(media_ids))
+        for most in [most for most in _SECOND_LOOK if most >= expected] or _SECOND_LOOK[-1:]:
+            hits = self._together(wanted, where, most, floor)
+            if len(hits) < most:
                 break
-        return found
-
-    def _found(self, wanted: Wanted, where: Where, limit: int, floor: float | None) -> list[Points]:
-        """The best hits of each query vector, at most ``limit``; of all together where some are unlike."""
-        if len(wanted.unlike):
-            return [self._store.recommend(wanted.name, wanted.like, wanted.unlike, where, limit, floor)]
-        return self._store.query(wanted.name, wanted.like, where, limit, floor)
+        return hits
 
 
 def _within(wanted: Wanted, where: Where) -> Where:
     """The kinds that are wanted. Where these are all that have such a vector nothing is said of them: the
     store would look at every point to see that it fits."""
     return replace(where, kinds=None if set(wanted.kinds) == set(_KINDS[wanted.name]) else wanted.kinds)
-
-
-def _is_full(found: Sequence[Points], limit: int) -> bool:
-    """Whether there may be more than was asked for."""
-    return max(map(len, found)) >= limit
-
-
-def _each_once(found: Sequence[Points]) -> Points:
-    """All of them, best cosine first; a point that several vectors have found stands where it is best."""
-    hits = Points.concatenate(found)
-    seen: dict[str, int] = {}
-    for row in np.argsort(-hits.score, kind="stable").tolist():
-        seen.setdefault(hits.id[row], row)
-    return hits[np.array(list(seen.values()), np.intp)]
 
 
 def _z(hits: Points, chance: Mapping[Kind, Chance]) -> NDArray[np.float32]:
@@ -220,10 +226,13 @@ class _Samples:
         return sample
 
     def _draw(self, name: VectorName, written: int) -> _Sample:
-        kinds = _KINDS[name]
-        drawn = [self._store.sample(name, Where(kinds=(kind,)), self._size) for kind in kinds]
+        drawn = [self._store.sample(name, Where(kinds=(kind,)), self._size) for kind in _KINDS[name]]
         points = Points.concatenate(drawn)
         shots = list(zip(points.media_id, points.shot.tolist(), strict=True))
-        return _Sample(
-            points.vectors, shots, len(set(shots)), self._store.count(Where(kinds=kinds)), written
-        )
+        return _Sample(points.vectors, shots, len(set(shots)), self._count(name, written), written)
+
+    def _count(self, name: VectorName, written: int) -> int:
+        """Points with that vector. Faces are few, so it is they that are counted: for a million others the
+        store takes half a second."""
+        faces = self._store.count(Where(kinds=_KINDS["face"]))
+        return faces if name == "face" else max(written - faces, 0)

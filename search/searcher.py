@@ -24,7 +24,7 @@ from search.describe import Describer, FaceSearch, WordSearch
 from search.evidence import Evidence, Finder, Wanted, cut_to
 from search.memory import Memory, Remembered, page_token, read_page_token
 from search.moment import Moment
-from search.moments import curve_of, find_moments
+from search.moments import best_moment, curve_of, find_moments
 from search.query import Example, Filters, Query, Reference, Terms
 from search.second_round import lifted, widened
 from search.segments import Growth
@@ -156,7 +156,8 @@ class Searcher:
 
         def line(kinds: Sequence[Kind]) -> Line:
             rows = np.flatnonzero(np.isin(np.array(evidence.hits.kind, "U6"), kinds))
-            curve = curve_of(evidence.hits[rows], evidence.z[rows], asked.terms.references)
+            spans = evidence.hits.span_seconds[rows]
+            curve = curve_of(media_id, spans, evidence.z[rows], asked.terms.references)
             score = np.array([scale.score(float(z)) for z in curve.z], np.float32)
             return Line(curve.start_seconds, curve.end_seconds, score)
 
@@ -236,8 +237,11 @@ class Searcher:
         self, terms: Terms, wanted: Wanted, evidence: Evidence, least_z: float
     ) -> Wanted | None:
         """The question of the second round. Only sure moments count for it; the others can wait."""
-        sure = self._moments(terms, evidence, max(least_z, wanted.calibration.scale.high))
-        return widened(self._store, wanted, evidence, sure[0]) if sure else None
+        least_z = max(least_z, wanted.calibration.scale.high)
+        sure = best_moment(
+            evidence, least_z, self._growth, terms.references, lambda one: not _is_rejected(one, terms)
+        )
+        return widened(self._store, wanted, evidence, sure) if sure is not None else None
 
     def _find_again(
         self, wanted: Wanted, wider: Wanted, first: Evidence, where: Where, least_z: float, filters: Filters
@@ -249,7 +253,7 @@ class Searcher:
 
     def _moments(self, terms: Terms, evidence: Evidence, least_z: float) -> list[Moment]:
         found = find_moments(evidence, least_z, self._growth, terms.references)[:_MOST_MOMENTS]
-        return [one for one in found if not any(_holds(one, other) for other in terms.rejected)]
+        return [one for one in found if not _is_rejected(one, terms)]
 
     def _names(self, moments: Iterable[Moment]) -> dict[str, str]:
         """File names by media id, asked for all at once; the id itself for a file that is gone."""
@@ -325,6 +329,10 @@ def _nearest(moments: Sequence[Moment], low: float) -> list[Moment]:
     above = [one for one in moments if one.z >= low]
     below = sorted((one for one in moments if one.z < low), key=lambda one: -one.z)
     return above + below[:_MOST_BELOW]
+
+
+def _is_rejected(moment: Moment, terms: Terms) -> bool:
+    return any(_holds(moment, other) for other in terms.rejected)
 
 
 def _holds(moment: Moment, reference: Reference) -> bool:

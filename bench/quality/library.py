@@ -49,6 +49,13 @@ class PartialStore(EdgeStore):
         where, limit = self._visible(where, limit)
         return super().query(vector_name, vectors, where, limit, score_threshold)
 
+    def recommend(
+        self, vector_name: VectorName, like: Vectors, unlike: Vectors, where: Where, limit: int,
+        score_threshold: float | None = None,
+    ) -> Points:
+        where, limit = self._visible(where, limit)
+        return super().recommend(vector_name, like, unlike, where, limit, score_threshold)
+
     def sample(self, vector_name: VectorName, where: Where, limit: int) -> Points:
         where, limit = self._visible(where, limit)
         return super().sample(vector_name, where, limit)

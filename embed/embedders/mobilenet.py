@@ -7,7 +7,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from core.boxes import Boxes
 from core.fetch import fetch
@@ -16,7 +15,7 @@ from embed.embedder import Encoding
 from embed.mobilenet_graph import STRIDE, build
 from embed.models import EMBEDDERS, EmbedderModel
 from embed.pooling import Whitening, pool, without_blas_threads
-from embed.runtime import compile_model, converted, openvino_precision, run
+from embed.runtime import SizedModel, converted, openvino_precision
 from embed.torch_file import read_state_dict
 
 _WHITENING = "mobilenetv2_whitening.npz"
@@ -41,7 +40,7 @@ class MobileNetEmbedder:
         self._hash = str(self.model.weights.sha256)
         path = converted(self.model.name, self._hash, model_dir, lambda: build(read_state_dict(weights)))
         chosen = openvino_precision(precision) or self.model.precision
-        self._network = compile_model(path, chosen, threads)
+        self._network = SizedModel(path, chosen, threads)
         self._whitening = Whitening.load(_WHITENING) if whitening else None
 
     @property
@@ -53,13 +52,7 @@ class MobileNetEmbedder:
         return {"name": self.model.name, "weights": self._hash[:16], "preprocessing": _PREPROCESSING}
 
     def encode(self, images: Sequence[Image]) -> list[Encoding]:
-        encodings: list[Encoding | None] = [None] * len(images)
-        for rows in _same_size([_input_size(image) for image in images]):
-            batch = np.stack([_fit(images[row], _input_size(images[row])) for row in rows])
-            maps = self._run(batch)
-            for row, feature_map in zip(rows, maps, strict=True):
-                encodings[row] = Encoding(images[row], feature_map, feature_map.sum(0))
-        return [encoding for encoding in encodings if encoding is not None]
+        return [self._encode_one(image) for image in images]
 
     def describe(self, encodings: Sequence[Encoding], boxes: Sequence[Boxes]) -> list[Vectors]:
         with without_blas_threads():
@@ -73,8 +66,9 @@ class MobileNetEmbedder:
         pooled = pool(encoding.feature_map, boxes)
         return self._whitening.apply(pooled) if self._whitening else pooled
 
-    def _run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return run(self._network, batch)
+    def _encode_one(self, image: Image) -> Encoding:
+        feature_map = self._network.run(_fit(image, _input_size(image)))
+        return Encoding(image, feature_map, feature_map.sum(0))
 
 
 def _input_size(image: Image) -> tuple[int, int]:
@@ -95,10 +89,3 @@ def _fit(image: Image, size_wh: tuple[int, int]) -> Image:
     shrinks = size_wh[0] < image.shape[1]
     resized = cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
     return np.asarray(resized, np.uint8)
-
-
-def _same_size(sizes: Sequence[tuple[int, int]]) -> list[list[int]]:
-    groups: dict[tuple[int, int], list[int]] = {}
-    for row, size in enumerate(sizes):
-        groups.setdefault(size, []).append(row)
-    return list(groups.values())

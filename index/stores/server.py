@@ -151,6 +151,8 @@ class ServerStore:
         check_vectors(unlike, vector_name, self._dimensions)
         if limit < 1 or not len(like):
             return Points.empty(vector_name)
+        if not len(unlike):
+            return Points.each_once(self.query(vector_name, like, where, limit, score_threshold))[:limit]
         query = models.RecommendQuery(recommend=models.RecommendInput(
             positive=like.tolist(), negative=unlike.tolist(), strategy=models.RecommendStrategy.BEST_SCORE
         ))

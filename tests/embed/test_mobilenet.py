@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import cv2
@@ -14,7 +15,8 @@ from core.packaged import packaged_file
 from core.pictures import read_picture
 from core.quiet_openvino import load_openvino
 from core.types import Image
-from embed.embedders.mobilenet import MobileNetEmbedder
+from embed import runtime
+from embed.embedders.mobilenet import MobileNetEmbedder, _input_size
 from embed.mobilenet_graph import IMAGENET_MEAN, IMAGENET_STD, build
 from embed.models import EMBEDDERS
 from embed.torch_file import read_state_dict
@@ -74,6 +76,25 @@ def test_vectors_are_unit_and_the_batch_does_not_matter(
     assert np.linalg.norm(together[0]) == pytest.approx(1, abs=1e-5)
     assert together[0][0] == pytest.approx(vector(embedder, cat), abs=1e-4)
     assert together[0].shape == (1, embedder.dimension) == (1, 256)
+
+
+def test_a_size_that_comes_often_gets_a_model_of_its_own(
+    model_dir: Path, cat: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which gives the same vectors, and makes way for that of another size."""
+    monkeypatch.setattr(runtime, "_OFTEN", 2)
+    monkeypatch.setattr(runtime, "_MOST_SIZES", 1)
+    embedder = MobileNetEmbedder(model_dir, precision="fp32")
+    pictures = cat[:200, :200], cat[:200, :260]
+    before = [vector(embedder, picture) for picture in pictures]
+    for picture, expected in zip(pictures, before, strict=True):
+        vector(embedder, picture)
+        shape = (*_input_size(picture)[::-1], 3)
+        deadline = time.monotonic() + 30
+        while list(embedder._network._of_size) != [shape]:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        assert vector(embedder, picture) == pytest.approx(expected, abs=1e-5)
 
 
 def test_likeness_survives_size_light_and_jpeg(

@@ -103,7 +103,7 @@ def test_a_small_library_is_looked_at_once(store: CountingStore, points: Points)
     finder.chance(wanted)
     store.asked.clear()
     found = finder.find(wanted, Where(), 3.2, SHARE)
-    assert store.asked == ["query"] and len(set(found.hits.media_id)) > 2
+    assert store.asked == ["recommend"] and len(set(found.hits.media_id)) > 2
     assert found.z.min() < 3.2
 
 
@@ -113,10 +113,10 @@ def test_two_questions_to_the_store_and_one_where_nothing_is_there(
     finder = Finder(store, 50)
     store.asked.clear()
     assert len(finder.find(wanted_of(near(points, (5, 6, 7))), Where(), 3.2, SHARE).hits)
-    assert store.asked == ["query", "query"]
+    assert store.asked == ["query", "recommend"]
     store.asked.clear()
     nothing = finder.find(wanted_of(near(points, (5,))), Where(media_ids=("nobody",)), 3.2, SHARE)
-    assert len(nothing.hits) == 0 and store.asked == ["query"]
+    assert len(nothing.hits) == 0 and store.asked == ["recommend"]
 
 
 def test_where_anything_goes_one_look_is_enough(store: CountingStore, points: Points) -> None:
@@ -134,7 +134,7 @@ def test_the_second_round_is_what_asking_again_would_find(store: CountingStore, 
     wider = wanted_of(np.concatenate([like, added]))
     store.asked.clear()
     second = finder.again(wider, len(added), first, Where(), 3.2, SHARE)
-    assert store.asked == ["query"]
+    assert store.asked == ["recommend"]
     same(second, expected(points, wider.like, 3.2, set(first.hits.media_id), small=True), 3.2)
     assert dict(zip(first.hits.id, first.z, strict=True)).keys() <= set(second.hits.id)
 
