@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +18,13 @@ from detect.detector import FaceDetector, RegionDetector
 from detect.face_quality import good_faces
 from detect.tiles import tile_boxes
 from embed.embedder import Embedder, Encoding, FaceEmbedder
+from embed.joined import Joined, JoinedEmbedder
 from ingest.media import Sample
 from ingest.progress import Stopwatch
 from ingest.unchanged import Glance, Look, Looks, vectors_of
+
+_MOST_FRAMES = 8
+"""Described by one call of a model: two files' batches. What a call takes of memory grows with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +71,16 @@ class Seen:
 
 
 class Analyzer:
-    """Describes frames with the models that the engine chose. Faces are looked for in a thread beside it."""
+    """Describes frames with the models that the engine chose, for any number of threads: frames of several
+    files that come while a model is at work go through it together, _MOST_FRAMES at a time at most.
+
+    Faces are looked for in one thread beside them all: dlib's detector does not bear two.
+    """
 
     def __init__(self, embedder: Embedder, detector: RegionDetector, tiles: bool, faces: FaceParts | None):
-        self._embedder, self._detector, self._tiles, self._faces = embedder, detector, tiles, faces
+        self._embedder = JoinedEmbedder(embedder, _MOST_FRAMES)
+        self._detect = Joined(partial(_detect, detector), _MOST_FRAMES)
+        self._tiles, self._faces = tiles, faces
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="faces")
 
     def analyze(
@@ -105,7 +116,8 @@ class Analyzer:
         with watch.lap("embed"):
             encodings = self._embedder.encode(images)
         with watch.lap("detect"):
-            regions = self._detector.detect(images, [encoding.saliency for encoding in encodings])
+            saliency = [encoding.saliency for encoding in encodings]
+            regions = self._detect(list(zip(images, saliency, strict=True)))
         tiles = [self._tile_boxes(image) for image in images]
         boxes = [
             np.concatenate([np.array([WHOLE], np.float32), own.box_xyxy, grid])
@@ -173,6 +185,12 @@ class Analyzer:
             return [(Faces.empty(), np.zeros((0, 0), np.float32)) for _ in images]
         with watch.lap("faces"):
             return [self._faces.find(image) for image in images]
+
+
+def _detect(
+    detector: RegionDetector, seen: Sequence[tuple[Image, NDArray[np.float32] | None]]
+) -> list[Regions]:
+    return detector.detect([image for image, _ in seen], [saliency for _, saliency in seen])
 
 
 def to_points(frame: FrameVectors, media_id: str, media_type: MediaType, end_seconds: float) -> list[Points]:

@@ -22,15 +22,15 @@ def new_owner() -> str:
     return _owner(uuid.uuid4().hex[:8])
 
 
-def reserving_owner() -> str:
-    """Who holds a job that this process has reserved; the first ingest here that claims it has it."""
-    return _owner(_RESERVED)
+def reserving_owner(number: int = 0) -> str:
+    """Who holds a job that a worker of this process has reserved, each under its own ``number``; the first
+    ingest here that claims it has it."""
+    return _owner(f"{_RESERVED}{number}")
 
 
-def reserve(catalogue: Catalogue) -> JobRow | None:
-    """Take an ingest job: one whose worker was killed on this machine or let its lease run out, else the
-    one that waits longest. None when there is nothing to do."""
-    owner = reserving_owner()
+def reserve(catalogue: Catalogue, owner: str) -> JobRow | None:
+    """Take an ingest job for a ``reserving_owner``: one whose worker was killed on this machine or let its
+    lease run out, else the one that waits longest. None when there is nothing to do."""
 
     def of_the_dead(jobs: Iterable[JobRow]) -> JobRow | None:
         for job in jobs:
@@ -76,7 +76,7 @@ def claim(catalogue: Catalogue, media_id: str, owner: str) -> bool:
     holder = catalogue.get_job(job_id).lease_owner
     if holder is None:
         return False
-    if holder == reserving_owner():
+    if holder.startswith(_owner(_RESERVED)):
         return catalogue.pass_on(job_id, holder, owner, LEASE_SECONDS)
     return is_dead(holder) and catalogue.take_over(job_id, holder, owner, LEASE_SECONDS)
 

@@ -17,7 +17,8 @@ STAGES: tuple[Stage, ...] = ("decode", "embed", "detect", "faces", "store", "sto
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """``file_share`` in [0, 1] of the current file; ``media_seconds`` of video read so far in all files."""
+    """``file_share`` in [0, 1] of the file at ``path``, ``others_share`` of the others under way, added up;
+    ``media_seconds`` of video read so far in all files."""
 
     files_done: int
     files_total: int
@@ -25,6 +26,12 @@ class Progress:
     doing: str
     file_share: float
     media_seconds: float
+    others_share: float = 0.0
+
+    @property
+    def done(self) -> float:
+        """Files, those under way counted by how far they are: in [0, ``files_total``]."""
+        return self.files_done + self.file_share + self.others_share
 
 
 OnProgress = Callable[[Progress], None]

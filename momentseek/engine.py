@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from core.addresses import is_public, is_public_or_own
 from core.answer import Answer, Segment
 from core.errors import InvalidRequest, LeaseLost, MomentseekError, NotFound, SettingsError, StoreError
-from core.outbound import Door, is_public, is_public_or_own
 from core.record import LONGEST_RUN_SECONDS, Points, VectorName
 from core.settings import Settings
 from core.types import Image, Kind, MediaType
@@ -43,7 +43,8 @@ from ingest.clips import ClipLimits, Cutter
 from ingest.decode import Decoder
 from ingest.forget import forget_media
 from ingest.incoming import Incoming
-from ingest.lease import new_owner, reserving_owner
+from ingest.lane import files_at_once
+from ingest.lease import new_owner
 from ingest.pictures import Pictures
 from ingest.pipeline import Ingest, Parts
 from ingest.progress import OnProgress, Outcome, Stopped
@@ -51,12 +52,13 @@ from ingest.stretches import index_stretch, stop_stretches
 from momentseek import __version__
 from momentseek.follow_up import FollowUp
 from momentseek.intake import Intake
-from momentseek.jobs import StretchWork, Worker
+from momentseek.jobs import StretchWork, Together, Worker
 from momentseek.parts import FacePart, VisualPart, face_part, region_detector, visual_part
 from momentseek.saved_queries import SavedQueries
-from momentseek.stores import open_store, starting_store
+from momentseek.stores import open_store
 from momentseek.switching import require_whole
 from momentseek.webhooks import Webhooks
+from momentseek.workers import Workers
 from search.duplicates import Duplicates
 from search.people import PeopleOfLibrary
 from search.query import Example, Query, Reference
@@ -67,6 +69,7 @@ from search.similar import SimilarMedia
 
 if TYPE_CHECKING:
     from momentseek.metrics import Metrics
+    from momentseek.posting import Poster
 
 _WAY_OUT = (
     "Run `momentseek reindex` to make it again with these settings, start a new library with --data-dir, "
@@ -198,12 +201,16 @@ class Engine:
         return decoder
 
     @cached_property
-    def _reader(self) -> Decoder:
-        """The decoder of ingest. It stays between files: a worker gets them one at a time, and to start its
-        process takes longer than to index a still."""
-        decoder = Decoder(self.settings.decode, self.settings.ingest)
-        self._opened.callback(decoder.close)
-        return decoder
+    def _readers(self) -> tuple[Decoder, ...]:
+        """The decoders of ingest, one for every file under way. They stay between files: a worker gets them
+        one at a time, and to start a decoder's process takes longer than to index a still."""
+        readers = tuple(
+            Decoder(self.settings.decode, self.settings.ingest)
+            for _ in range(files_at_once(self.settings.ingest))
+        )
+        for reader in readers:
+            self._opened.callback(reader.close)
+        return readers
 
     @cached_property
     def _prober(self) -> Decoder:
@@ -215,7 +222,7 @@ class Engine:
     @cached_property
     def searcher(self) -> Searcher:
         visual, growth = self._visual, Growth()
-        # Ingest keeps the plain one: it fills its batches itself, and nobody is to wait for them.
+        # Ingest has another of its own (ingest/analyze.py): nobody is to wait for its batches.
         embedder = JoinedEmbedder(visual.embedder)
         faces = self._faces.searching if self._faces else None
         return Searcher(
@@ -290,27 +297,36 @@ class Engine:
         return duplicates
 
     @cached_property
-    def worker(self) -> Worker:
+    def worker(self) -> Workers:
         """What indexes in the background; ``start_work`` has it begin."""
         return self.make_worker(self.metrics.note_ingest, on_end=lambda: self.follow_up.wake())
 
     def make_worker(
         self, on_outcomes: Callable[[Sequence[Outcome]], None], on_end: Callable[[], None] = lambda: None,
         on_stretch: Callable[[Path, StretchRow], None] = lambda *_: None,
-    ) -> Worker:
-        """One that tells ``on_outcomes`` what became of every file, and ``on_stretch`` what it has indexed of
-        those that others join."""
-        def index(path: Path, report: OnProgress, stop: threading.Event) -> list[Outcome]:
-            outcomes = self.ingest([path], report, stop=stop)
-            on_outcomes(outcomes)
-            return outcomes
+    ) -> Workers:
+        """Those that tell ``on_outcomes`` what became of every file, and ``on_stretch`` what they have
+        indexed of those that others join."""
+        def make(number: int, together: Together) -> Worker:
+            reader = self._readers[number]
 
-        def stretch(path: Path, one: StretchRow, stop: threading.Event) -> None:
-            if self._index_stretch(path, one, stop):
-                on_stretch(path, one)
+            def index(path: Path, report: OnProgress, stop: threading.Event) -> list[Outcome]:
+                work = Ingest(self._ingest_parts(reader), report)
+                work.stop = stop
+                outcomes = work.run([path])
+                on_outcomes(outcomes)
+                return outcomes
 
-        stretches = StretchWork(lambda: self.fingerprint.name, stretch)
-        return Worker(self.catalogue, index, self._delete_points, on_end=on_end, stretches=stretches)
+            def stretch(path: Path, one: StretchRow, stop: threading.Event) -> None:
+                if self._index_stretch(self._ingest_parts(reader), path, one, stop):
+                    on_stretch(path, one)
+
+            return Worker(
+                self.catalogue, index, self._delete_points, on_end=on_end, together=together,
+                stretches=StretchWork(lambda: self.fingerprint.name, stretch),
+            )  # fmt: skip
+
+        return Workers(len(self._readers), make)
 
     @cached_property
     def follow_up(self) -> FollowUp:
@@ -333,8 +349,15 @@ class Engine:
         """Whom to tell; ``start_work`` has it begin."""
         server = self.settings.server
         rows = self._opened.enter_context(WebhookRows.open(catalogue_place(self.settings)))
-        door = Door(is_public_or_own if server.webhook_private_addresses else is_public)
-        return Webhooks(rows, door, server.webhook_seconds)
+
+        def make_poster() -> Poster:
+            from core.outbound import Door
+            from momentseek.posting import Poster
+
+            allowed = is_public_or_own if server.webhook_private_addresses else is_public
+            return Poster(Door(allowed), server.webhook_seconds)
+
+        return Webhooks(rows, make_poster)
 
     @cached_property
     def metrics(self) -> Metrics:
@@ -350,14 +373,11 @@ class Engine:
 
     def load_for_work(self) -> None:
         """Load everything indexing needs, before the first job is taken: a lease is no time to wait in."""
-        _ = self.store, self._reader
+        _ = self.store, self._analyzer, self._readers
 
     def warm_up(self) -> None:
         """Load everything a search needs."""
-        with starting_store(self.settings):
-            _ = self.embedder
-            searcher = self.searcher
-        searcher.search(Query.of(np.full((64, 64, 3), 127, np.uint8)))
+        self.searcher.search(Query.of(np.full((64, 64, 3), 127, np.uint8)))
 
     # Verbs
 
@@ -365,29 +385,35 @@ class Engine:
         self, paths: Iterable[Path], on_progress: OnProgress = lambda _: None, again: bool = False,
         stop: threading.Event | None = None,
     ) -> list[Outcome]:
-        """Index files and folders, until ``stop`` is set; see ingest.pipeline."""
-        work = Ingest(self._ingest_parts(), on_progress, again)
+        """Index files and folders, until ``stop`` is set; see ingest.pipeline. Not beside the worker."""
+        first, *more = self._readers
+        work = Ingest(self._ingest_parts(first), on_progress, again, more)
         work.stop = stop or work.stop
         return work.run(paths)
 
-    def _index_stretch(self, path: Path, stretch: StretchRow, stop: threading.Event) -> bool:
+    def _index_stretch(self, parts: Parts, path: Path, stretch: StretchRow, stop: threading.Event) -> bool:
         """Whether all of it is indexed."""
         def go_on() -> None:
             if stop.is_set():
                 raise Stopped
 
+        assert stretch.lease_owner is not None  # or it would not have been reserved
         with suppress(Stopped, LeaseLost):
-            return index_stretch(self._ingest_parts(), path, stretch, reserving_owner(), go_on)
+            return index_stretch(parts, path, stretch, stretch.lease_owner, go_on)
         return False
 
-    def _ingest_parts(self) -> Parts:
+    @cached_property
+    def _analyzer(self) -> Analyzer:
+        """One for all files under way, so that they are described together."""
         faces = self._faces
-        analyzer = Analyzer(
+        return Analyzer(
             self.embedder, self.detector, self.settings.detector.tiles, faces.indexing if faces else None
         )
+
+    def _ingest_parts(self, reader: Decoder | None = None) -> Parts:
         return Parts(
-            self.catalogue, self.store, analyzer, self._reader, self.fingerprint.name, self.settings.ingest,
-            self.storyboard_dir,
+            self.catalogue, self.store, self._analyzer, reader or self._readers[0], self.fingerprint.name,
+            self.settings.ingest, self.storyboard_dir,
         )
 
     def search(self, query: Query) -> Answer:
@@ -558,7 +584,8 @@ class Engine:
         """From now on, until this is closed, threads do what comes after a media file is indexed and, with
         ``server.works``, index what waits, what was interrupted included."""
         self._intake.find_lost()
-        _ = self._reader  # what is opened first is closed last: after the worker
+        if self.settings.server.works:
+            self.load_for_work()  # what is opened first is closed last: after the worker
         worker = (self.worker,) if self.settings.server.works else ()
         for thread in (self.webhooks, self.follow_up, *worker):
             self._opened.callback(thread.stop)

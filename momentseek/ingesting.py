@@ -153,7 +153,7 @@ def _shower(bar: Progress) -> OnProgress:
 
     def show(step: Step) -> None:
         bar.update(
-            task, total=step.files_total, completed=step.files_done + step.file_share,
+            task, total=step.files_total, completed=step.done,
             files=f"{step.files_done + 1}/{step.files_total}", media_seconds=step.media_seconds,
             description=f"{step.doing} {name(step.path.name).plain}",
         )

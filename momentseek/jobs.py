@@ -1,8 +1,8 @@
-"""A worker: one thread that indexes what waits, one media file, or one stretch of a long one, at a time. A
-server has one, ``momentseek worker`` is one.
+"""A worker: one thread that indexes what waits, one media file, or one stretch of a long one, at a time.
+Servers and ``momentseek worker`` have some of them, see momentseek/workers.py.
 
 What is to do is in the catalogue alone, so nothing is lost with a process: a job whose worker has gone is
-taken over by another. Models use all cores, so two files at once would take twice as long each.
+taken over by another.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections import Counter
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 from core.errors import MomentseekError, NotFound
@@ -55,6 +56,18 @@ class _Now:
     cancelled: bool = False
 
 
+@dataclass(eq=False, slots=True)
+class Together:
+    """What the workers of one process share. ``changed`` is held by who takes a job and by who cancels one;
+    ``troubles`` says when there was some with a job, and before ``not_before`` nobody begins with anything,
+    both by the monotonic clock."""
+
+    changed: threading.Condition = field(default_factory=threading.Condition)
+    troubles: dict[str, list[float]] = field(default_factory=dict)
+    not_before: float = 0.0
+    numbers: Iterator[int] = field(default_factory=count)
+
+
 class Worker(Rounds):
     """``delete_points`` removes everything of one media file from the store, for good when it returns;
     ``on_end`` is called when work on a job has ended, however it did."""
@@ -62,14 +75,15 @@ class Worker(Rounds):
     def __init__(
         self, catalogue: Catalogue, index: Index, delete_points: Callable[[str], None],
         pause_seconds: float = PAUSE_SECONDS, on_end: Callable[[], None] = lambda: None,
-        stretches: StretchWork | None = None,
+        stretches: StretchWork | None = None, together: Together | None = None,
     ) -> None:
-        super().__init__("momentseek-jobs", pause_seconds)
+        self._together = together or Together()
+        number = next(self._together.numbers)
+        super().__init__(f"momentseek-jobs-{number}", pause_seconds)
         self._catalogue, self._index, self._delete_points = catalogue, index, delete_points
         self._on_end, self._stretches = on_end, stretches
-        self._changed = threading.Condition()
+        self._changed, self._owner = self._together.changed, reserving_owner(number)
         self._now: _Now | None = None
-        self._troubles: Counter[str] = Counter()
 
     def ask_to_stop(self) -> None:
         """The file under way is left for the next start."""
@@ -78,11 +92,13 @@ class Worker(Rounds):
             if self._now is not None:
                 self._now.stop.set()
 
-    def finish(self, seconds: float) -> None:
-        """Begin nothing new; the file under way is handed back if it takes longer than that."""
+    def begin_nothing_new(self) -> None:
+        """The file under way is the last."""
         super().ask_to_stop()
+
+    def wait(self, seconds: float) -> None:
+        """Until it has ended, so long at most."""
         self._join(seconds)
-        self.stop()
 
     def is_doing(self, job_id: str) -> bool:
         now = self._now
@@ -119,10 +135,13 @@ class Worker(Rounds):
     def _round(self) -> bool:
         with self._changed:
             # Held, so that nobody cancels here what is taken already but not yet known to be at work.
-            job = None if self._ending.is_set() else self._reserve()
-            if job is None:
-                return False
-            now = self._now = _Now(job.id)
+            pause_seconds = self._together.not_before - time.monotonic()
+            job = None if self._ending.is_set() or pause_seconds > 0 else self._reserve()
+            if job is not None:
+                now = self._now = _Now(job.id)
+        if job is None:
+            self._ending.wait(max(0.0, pause_seconds))
+            return pause_seconds > 0
         try:
             if isinstance(job, StretchRow):
                 self._do_stretch(job, now)
@@ -138,7 +157,7 @@ class Worker(Rounds):
         finally:
             try:
                 # What has been neither indexed nor ended by now is for the next.
-                self._catalogue.release(job.id, reserving_owner())
+                self._catalogue.release(job.id, self._owner)
                 if now.cancelled and isinstance(job, JobRow) and self._state(job.id) == "queued":
                     self._put_away(job)
             finally:
@@ -151,17 +170,17 @@ class Worker(Rounds):
     def _reserve(self) -> JobRow | StretchRow | None:
         """Parts of what is begun come before what is not: it can be searched the sooner."""
         if self._stretches is not None and self._catalogue.has_open_stretches():
-            taken = reserve_stretch(self._catalogue, reserving_owner(), self._stretches.generation())
+            taken = reserve_stretch(self._catalogue, self._owner, self._stretches.generation())
             if taken is not None:
                 return taken
-        return reserve(self._catalogue)
+        return reserve(self._catalogue, self._owner)
 
     def _do_stretch(self, stretch: StretchRow, now: _Now) -> None:
         assert self._stretches is not None  # or it would not have been reserved
         path, problem = self._find(stretch.media_id)
         if path is None:
             result = {"status": "failed", "reason": problem}
-            self._catalogue.end_stretch(stretch, reserving_owner(), False, result)
+            self._catalogue.end_stretch(stretch, self._owner, False, result)
             return
         self._stretches.index(path, stretch, now.stop)
 
@@ -206,21 +225,28 @@ class Worker(Rounds):
         self._end(job, "failed", reason)
 
     def _end(self, job: JobRow | StretchRow, state: Ended, message: str | None) -> None:
-        if not self._catalogue.finish(job.id, reserving_owner(), state, message):
+        if not self._catalogue.finish(job.id, self._owner, state, message):
             self._catalogue.end_waiting(job.id, state, message)
-        self._troubles.pop(job.id, None)
+        self._together.troubles.pop(job.id, None)
 
     def _have_trouble(self, job: JobRow | StretchRow, now: _Now, message: str) -> None:
         if now.stop.is_set():
             return
-        self._troubles[job.id] += 1
         _log.warning("Job %s waits: %s", job.id, message)
-        if self._troubles[job.id] >= TRIES:
+        with self._changed:
+            moment = time.monotonic()
+            times = self._together.troubles.setdefault(job.id, [])
+            # Another worker may have tried the same before there was a pause: that counts once.
+            if not times or moment - times[-1] >= self._trouble_seconds:
+                times.append(moment)
+            is_last = len(times) >= TRIES
+            if not is_last:
+                self._together.not_before = moment + self._trouble_seconds
+        if is_last:
             self._end(job, "failed", message)
             return
-        self._catalogue.release(job.id, reserving_owner())
+        self._catalogue.release(job.id, self._owner)
         self._catalogue.note(job.id, message)
-        now.stop.wait(self._trouble_seconds)
 
     def _put_away(self, job: JobRow) -> None:
         """End a job that is cancelled: whatever it has written so far goes."""

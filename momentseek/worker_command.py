@@ -17,8 +17,8 @@ from index.rows import StretchRow
 from ingest.lease import reserving_owner
 from ingest.progress import Outcome
 from momentseek.engine import Engine
-from momentseek.jobs import Worker
 from momentseek.show import name as shown
+from momentseek.workers import Workers
 
 _LOOK_EVERY_SECONDS = 1.0
 
@@ -36,7 +36,7 @@ class Working:
 
     def __init__(self) -> None:
         self._asked_to_stop = threading.Event()
-        self._worker: Worker | None = None
+        self._worker: Workers | None = None
 
     def stop(self) -> None:
         if self._asked_to_stop.is_set() and self._worker is not None:
@@ -85,8 +85,8 @@ def _report_stretch(path: Path, one: StretchRow) -> None:
 
 
 def _say(what: str) -> None:
-    """At once, also where it is no terminal that listens."""
-    print(what, flush=True)
+    """At once, also where it is no terminal that listens, and in one piece: several threads say something."""
+    print(f"{what}\n", end="", flush=True)
 
 
 def _place(settings: Settings) -> str:

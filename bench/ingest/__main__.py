@@ -4,7 +4,8 @@ pipeline that tutorials teach.
 Decoding alone is every frame, nothing done with it, on all cores: what an ingest that decodes everything
 cannot be faster than. The three take turns, round by round, and the medians are shown: other users of the
 machine then slow all of them alike, and the ratios are worth more than the seconds.
-``--memory`` measures the peak memory of all processes instead, by the video's length.
+``--memory`` measures the peak memory of all processes instead, by the video's length; ``--files`` many stills
+and short videos, one and several at a time.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.ingest.files import AT_ONCE, files_table, measure_files
 from bench.ingest.film import duration_seconds, write_film
 from bench.ingest.memory import LENGTHS_SECONDS, cpu_seconds, measure_memory, memory_table
 from bench.ingest.parts import PROFILES, YOLO, Models, Pipeline, pipeline_of, settings_of
@@ -202,9 +204,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--memory", action="store_true", help="peak memory by length instead")
     parser.add_argument("--lengths", type=float, nargs="+", default=LENGTHS_SECONDS, metavar="SECONDS",
                         help="for --memory (10 60 600)")  # fmt: skip
+    parser.add_argument("--files", action="store_true", help="many files, some at a time, instead")
+    parser.add_argument("--at-once", type=int, nargs="+", default=AT_ONCE, metavar="NUMBER",
+                        help="for --files (1 2 3)")  # fmt: skip
+    parser.add_argument("--stills", type=int, default=160, metavar="NUMBER", help="for --files (160)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="momentseek-bench-") as folder:
+        if given.files:
+            files = measure_files(given.profile, given.stills, given.at_once, given.rounds, Path(folder))
+            print(files_table(files))
+            _write(files, given.json)
+            return
         video = given.video or Path(folder) / "film.mp4"
         if given.video is None:
             write_film(video, given.seconds)
@@ -214,8 +225,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         else:
             result = measure_speed(video, given.profile, given.rate, given.rounds, not given.no_tutorial)
             print(table(result))
-    if given.json:
-        given.json.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+    _write(result, given.json)
+
+
+def _write(result: dict[str, Any], to: Path | None) -> None:
+    if to:
+        to.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -139,10 +139,12 @@ class StandInFaces:
 
 
 class Pipeline:
-    """Indexes one video after the other, each into an empty library."""
+    """Indexes one video after the other, each into an empty library; with several decoders, as many files of
+    a folder at a time."""
 
-    def __init__(self, settings: Settings, models: Models, decoder: Decoder) -> None:
-        self._settings, self.decoder = settings, decoder
+    def __init__(self, settings: Settings, models: Models, decoders: Sequence[Decoder]) -> None:
+        self._settings, self.decoders = settings, decoders
+        self.decoder = decoders[0]
         self._analyzer = Analyzer(models.embedder, models.detector, settings.detector.tiles, models.faces)
         self._dimensions: dict[Any, int] = {"visual": models.embedder.dimension}
         if models.faces:
@@ -162,7 +164,7 @@ class Pipeline:
                     catalogue, store, self._analyzer, self.decoder, "bench", self._settings.ingest,
                     lambda media_id: folder / "storyboards" / media_id,
                 )  # fmt: skip
-                yield Library(Ingest(parts), store, folder, self.decoder)
+                yield Library(Ingest(parts, more=self.decoders[1:]), store, folder, self.decoders)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -172,13 +174,14 @@ class Library:
     ingest: Ingest
     store: EdgeStore
     folder: Path
-    decoder: Decoder
+    decoders: Sequence[Decoder]
 
     @property
     def processes(self) -> dict[str, int]:
         """By what they do; those that have not started yet are 0."""
         owner = EdgeStore.owner(self.folder)
-        return {"main": os.getpid(), "decode": self.decoder.pid or 0, "store": owner or 0}
+        others = {f"decode {number}": one.pid or 0 for number, one in enumerate(self.decoders[1:], 2)}
+        return {"main": os.getpid(), "decode": self.decoders[0].pid or 0, "store": owner or 0, **others}
 
     def add(self, video: Path) -> Outcome:
         """Raises RuntimeError where the video cannot be indexed."""
@@ -189,7 +192,10 @@ class Library:
 
 
 @contextmanager
-def pipeline_of(settings: Settings) -> Iterator[tuple[Pipeline, Models]]:
+def pipeline_of(settings: Settings, at_once: int = 1) -> Iterator[tuple[Pipeline, Models]]:
     models = models_of(settings)
-    with Decoder(settings.decode, settings.ingest) as decoder:
-        yield Pipeline(settings, models, decoder), models
+    with ExitStack() as opened:
+        decoders = [
+            opened.enter_context(Decoder(settings.decode, settings.ingest)) for _ in range(at_once)
+        ]
+        yield Pipeline(settings, models, decoders), models

@@ -20,6 +20,9 @@ from tests.support.library import Library, until
 from tests.support.media_factory import textured, write_video
 from tests.support.server import connected
 
+# So that what comes second waits.
+ONE_AT_A_TIME = {"ingest__files_at_once": 1}
+
 
 @pytest.fixture(scope="module")
 def long_video(tmp_path_factory: pytest.TempPathFactory) -> bytes:
@@ -63,7 +66,7 @@ def refused(reply: httpx.Response, status: int) -> str:
 def test_followed_searched_beside_cancelled_and_tried_again(
     own_library: Library, long_video: bytes, short_video: bytes, cup_picture: Path
 ) -> None:
-    with connected(own_library) as (_, client):
+    with connected(own_library, **ONE_AT_A_TIME) as (_, client):
         long_one, short_one = upload(client, "long.mp4", long_video), upload(client, "a.mp4", short_video)
         until(lambda: is_under_way(client, long_one), 60)
         running = job(client, long_one)
@@ -100,7 +103,7 @@ def test_followed_searched_beside_cancelled_and_tried_again(
 
 
 def test_what_waits_can_be_cancelled(own_library: Library, long_video: bytes, short_video: bytes) -> None:
-    with connected(own_library) as (_, client):
+    with connected(own_library, **ONE_AT_A_TIME) as (_, client):
         long_one, short_one = upload(client, "long.mp4", long_video), upload(client, "a.mp4", short_video)
         until(lambda: is_under_way(client, long_one), 60)
         assert client.post(f"/v1/jobs/{short_one}/cancel").json()["state"] == "cancelled"
@@ -115,7 +118,7 @@ def test_what_waits_can_be_cancelled(own_library: Library, long_video: bytes, sh
 def test_a_server_that_ends_in_the_middle(
     own_library: Library, long_video: bytes, short_video: bytes, end: signal.Signals
 ) -> None:
-    with connected(own_library) as (server, client):
+    with connected(own_library, **ONE_AT_A_TIME) as (server, client):
         long_one, short_one = upload(client, "long.mp4", long_video), upload(client, "a.mp4", short_video)
         until(lambda: is_under_way(client, long_one), 60)
         server.process.send_signal(end)

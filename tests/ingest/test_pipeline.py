@@ -21,7 +21,7 @@ from core.types import KINDS
 from index.catalogue import Catalogue, ingest_job_id
 from index.store import Where
 from index.stores.edge import EdgeStore
-from ingest import pipeline
+from ingest import lane
 from ingest.analyze import Analyzer
 from ingest.decode import Decoder
 from ingest.lease import claim, is_dead, new_owner
@@ -301,7 +301,7 @@ def test_who_counts_as_dead() -> None:
 def test_losing_the_lease_ends_the_file_not_the_run(
     engine: Engine, media: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "RENEW_SECONDS", -1.0)
+    monkeypatch.setattr(lane, "RENEW_SECONDS", -1.0)
     with Decoder(engine.settings.decode, engine.settings.ingest) as decoder:
 
         def take_away(progress: Progress) -> None:

@@ -19,11 +19,12 @@ from ingest.frames import VideoSource
 from ingest.lease import new_owner, reserve_stretch
 from ingest.media import DecodeSummary, MediaFacts, Sample
 from ingest.pipeline import Ingest
-from ingest.progress import Progress
+from ingest.progress import Outcome, Progress
 from ingest.reading import LEAD_IN_SECONDS, read_samples, read_stretch
 from ingest.stretches import MOST_LOST, index_stretch, starts_of
 from momentseek.engine import Engine
 from tests.ingest.test_disposable import PYRAMID, pan
+from tests.support.library import until
 from tests.support.media_factory import textured, write_video
 
 CUTS = (7.0, 15.5, 27.3, 33.0)
@@ -242,6 +243,30 @@ def test_a_stretch_that_loses_its_workers_takes_the_file_with_it(
     assert outcome.status == "quarantined" and str(outcome.reason).startswith("6 workers were lost")
     assert engine.store.count(Where()) == 0 and engine.catalogue.stretches_of(media_id) == []
     assert engine.catalogue.get_job(ingest_job_id(media_id)).state == "failed"
+
+
+@pytest.mark.long
+def test_workers_of_one_process_share_it(open_engine: OpenEngine, tmp_path: Path) -> None:
+    path = film(tmp_path / "film.mp4", 21)
+    engine = open_engine("data", stretch_seconds=8, files_at_once=2)
+    engine.load_for_work()
+    job = engine.register(str(path), anywhere=True).job
+    assert job is not None
+    outcomes: list[Outcome] = []
+    helped: list[int] = []
+    workers = engine.make_worker(outcomes.extend, on_stretch=lambda _, one: helped.append(one.number))
+    workers.start()
+    try:
+
+        def is_done() -> bool:
+            workers.wake()  # as news of another file would
+            return engine.catalogue.get_job(job.id).state == "done"
+
+        until(is_done, 60)
+    finally:
+        workers.stop()
+    assert [one.status for one in outcomes] == ["indexed"] and helped
+    assert engine.media_with_wrong_counts() == [] and not engine.catalogue.has_open_stretches()
 
 
 def test_removing_the_video_ends_its_stretches(open_engine: OpenEngine, tmp_path: Path) -> None:

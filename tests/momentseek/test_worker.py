@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -11,11 +12,12 @@ import pytest
 from core.errors import DiskFull
 from index.catalogue import Catalogue, IndexedFacts, ingest_job_id
 from index.rows import JobRow
-from ingest.lease import LEASE_SECONDS, claim, new_owner
+from ingest.lease import LEASE_SECONDS, claim, new_owner, reserve, reserving_owner
 from ingest.progress import OnProgress, Outcome, Progress
 from ingest.stretches import MOST_LOST
 from momentseek.intake import Intake
-from momentseek.jobs import TRIES, Worker
+from momentseek.jobs import TRIES, Together, Worker
+from momentseek.workers import Workers
 from tests.support.library import until
 
 
@@ -70,6 +72,18 @@ def files(tmp_path: Path) -> Iterator[Files]:
 @pytest.fixture
 def worker(files: Files) -> Iterator[Worker]:
     made = Worker(files.catalogue, files.index, files.deleted.append, pause_seconds=0.05)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def workers(files: Files) -> Iterator[Workers]:
+    def make(_: int, together: Together) -> Worker:
+        return Worker(
+            files.catalogue, files.index, files.deleted.append, pause_seconds=0.3, together=together
+        )
+
+    made = Workers(2, make)
     yield made
     made.stop()
 
@@ -163,8 +177,9 @@ def test_a_file_that_workers_are_lost_over_is_taken_for_the_reason(files: Files,
     assert files.done == ["m1"] and files.catalogue.get_job(job.id).state == "done"
 
 
-def test_what_is_under_way_may_be_finished(files: Files, worker: Worker) -> None:
-    files.add("m1"), files.add("m2")
+def test_what_is_under_way_may_be_finished(files: Files, workers: Workers) -> None:
+    """Or is handed back, as what is slow."""
+    files.add("m1"), files.add("m2"), files.add("m3")
     is_at_work, go_on = threading.Event(), threading.Event()
 
     def wait() -> None:
@@ -172,13 +187,16 @@ def test_what_is_under_way_may_be_finished(files: Files, worker: Worker) -> None
         assert go_on.wait(20)
 
     files.trouble = {"m1": wait}
-    worker.start()
+    files.slow = {"m2"}
+    workers.start()
     assert is_at_work.wait(20)
-    ending = threading.Thread(target=worker.finish, args=(60,))
+    until(lambda: files.state("m2")[0] == "running")
+    ending = threading.Thread(target=workers.finish, args=(1,))
     ending.start()
     go_on.set()
     ending.join()
-    assert files.done == ["m1"] and files.state("m2") == ("queued", None)
+    assert files.done == ["m1"] and not workers.is_at_work
+    assert [files.state(one) for one in ("m2", "m3")] == [("queued", None)] * 2
 
 
 def test_trouble_that_passes_and_trouble_that_stays(files: Files, worker: Worker) -> None:
@@ -201,6 +219,63 @@ def test_trouble_that_passes_and_trouble_that_stays(files: Files, worker: Worker
     assert files.state("m1") == ("done", None)
     assert files.state("m2") == ("failed", "The disk is still full.")
     assert tries == ["once"] * 2 + ["always"] * TRIES
+
+
+def test_two_at_a_time_of_which_one_is_cancelled(files: Files, workers: Workers) -> None:
+    files.slow = {"m1", "m2"}
+    first, second = files.add("m1"), files.add("m2")
+    waits = files.add("m3")
+    workers.start()
+    until(lambda: workers.is_doing(first.id) and workers.is_doing(second.id))
+    until(lambda: workers.share_of(files.catalogue.get_job(second.id)) == 0.5)
+    assert not workers.is_doing(waits.id) and workers.share_of(files.catalogue.get_job(waits.id)) == 0
+    workers.cancel(first.id)
+    assert files.state("m1") == ("cancelled", "Cancelled.") and files.deleted == ["m1"]
+    until(lambda: files.state("m3")[0] == "done")
+    assert files.state("m2")[0] == "running" and workers.is_doing(second.id)
+    workers.stop()
+    assert files.state("m2") == ("queued", None) and files.deleted == ["m1"] and files.done == ["m3"]
+    workers.cancel(second.id)
+    assert files.state("m2") == ("cancelled", "Cancelled.")
+
+
+def test_nothing_is_done_twice(files: Files, workers: Workers) -> None:
+    for number in range(20):
+        files.add(f"m{number:02}")
+    workers.start(once=True)
+    until(lambda: not workers.is_at_work)
+    assert sorted(files.done) == [f"m{number:02}" for number in range(20)]
+    jobs = files.catalogue.list_jobs()
+    assert {(job.state, job.attempts) for job in jobs} == {("done", 1)}
+
+
+def test_a_job_that_is_done_again_at_once_is_not_let_go_by_who_did_it_before(
+    files: Files, workers: Workers
+) -> None:
+    """What one of them has reserved, another does not release."""
+    job = files.add("m1")
+    one, other = reserving_owner(0), reserving_owner(1)
+    reserved = reserve(files.catalogue, other)
+    assert reserved is not None and reserved.id == job.id
+    assert not files.catalogue.release(job.id, one)
+    assert reserve(files.catalogue, one) is None
+    # Whichever of this process: the ingest that begins with it has it.
+    assert claim(files.catalogue, "m1", new_owner())
+
+
+def test_trouble_is_for_all_to_wait_for(files: Files, workers: Workers) -> None:
+    """Or the others would use up its tries at once."""
+    tried: list[float] = []
+
+    def full() -> None:
+        tried.append(time.monotonic())
+        raise DiskFull("The disk is full.")
+
+    files.trouble = {"m1": full}
+    files.add("m1")
+    workers.start()
+    until(lambda: files.state("m1")[0] == "failed")
+    assert len(tried) >= TRIES and tried[-1] - tried[0] >= 0.3 * (TRIES - 1)
 
 
 @pytest.mark.logs_errors

@@ -64,7 +64,10 @@ def in_the_middle_of(catalogue: Catalogue) -> bool:
 @contextmanager
 def working(settings: Settings, *arguments: object) -> Iterator[subprocess.Popen[str]]:
     """A worker that has loaded what it needs when the block begins."""
-    given: dict[str, object] = {"ingest__stretch_seconds": settings.ingest.stretch_seconds}
+    given: dict[str, object] = {
+        "ingest__stretch_seconds": settings.ingest.stretch_seconds,
+        "ingest__files_at_once": settings.ingest.files_at_once or 1,  # what is tried here is processes
+    }
     if settings.catalogue.url is not None:
         given["catalogue__url"] = settings.catalogue.url.get_secret_value()
     process = subprocess.Popen(
