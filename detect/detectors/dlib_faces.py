@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ class DlibFaceDetector:
     def __init__(self, max_side_px: int = 960, upsample: int = 0):
         self._file = fetch(LANDMARKS["dlib5"].weights, Path())
         self._max_side_px, self._upsample = max_side_px, upsample
+        self._alone = threading.Lock()
 
     # Read when the first picture comes: many a process only wants to know what this would find.
 
@@ -49,7 +51,10 @@ class DlibFaceDetector:
         return {"name": "dlib-hog", "side": str(self._max_side_px), "upsample": str(self._upsample)}
 
     def detect(self, image: Image) -> Faces:
-        found, scores, _ = self._detector.run(self._small(image), self._upsample, _LEAST_MARGIN)
+        small = self._small(image)
+        # It writes into itself and lets go of Python's lock meanwhile: two at once corrupt its memory.
+        with self._alone:
+            found, scores, _ = self._detector.run(small, self._upsample, _LEAST_MARGIN)
         if not len(found):
             return Faces.empty()
         height, width = image.shape[:2]

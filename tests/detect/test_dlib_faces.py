@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import cv2
 import numpy as np
 import pytest
@@ -60,3 +62,13 @@ def test_no_faces_no_vectors(collins: Image) -> None:
     from core.types import Faces
 
     assert DlibFaceEmbedder().describe(collins, Faces.empty()).shape == (0, 128)
+
+
+def test_several_threads_at_once(detector: DlibFaceDetector, collins: Image) -> None:
+    """Without its lock this ends the process: dlib's detector writes into itself."""
+    pictures = [collins, np.ascontiguousarray(collins[:, ::-1]), cv2.resize(collins, None, fx=0.8, fy=0.8)]
+    alone = [detector.detect(picture).box_xyxy for picture in pictures]
+    with ThreadPoolExecutor(3) as threads:
+        together = list(threads.map(detector.detect, pictures * 8))
+    for found, expected in zip(together, alone * 8, strict=True):
+        assert np.array_equal(found.box_xyxy, expected)
