@@ -91,10 +91,12 @@ class Converter:
     def __init__(self, pixel_aspect: Fraction | None = None) -> None:
         self._pixel_aspect = pixel_aspect
         self._scaler = VideoReformatter()
+        self._rotation: int | None = None
+        self._way = Orientation()
 
     def picture(self, frame: av.VideoFrame, max_side: int | None = None) -> Image:
         """RGB, displayed orientation, longer side at most ``max_side``; HDR is brought to SDR."""
-        way = orientation(frame)
+        way = self._orientation(frame)
         frame.colorspace = _matrix(frame)
         size = fit(*displayed_size(frame.width, frame.height, self._pixel_aspect, False), max_side)
         if frame.color_trc in (_PQ, _HLG):
@@ -102,6 +104,13 @@ class Converter:
         else:
             image = resize(self._rgb(_shrunk(frame, *size), "rgb24"), *size)
         return way.apply(image)
+
+    def _orientation(self, frame: av.VideoFrame) -> Orientation:
+        # A frame whose side data was asked for and that data hold one another: were it asked of every frame,
+        # hundreds of megabytes of them would wait for the garbage collector.
+        if frame.rotation != self._rotation:
+            self._rotation, self._way = frame.rotation, orientation(frame)
+        return self._way
 
     def _rgb(self, frame: av.VideoFrame, pixel_format: str) -> NDArray[Any]:
         # Converting first and averaging after it is twice as fast as one pass that does both: the

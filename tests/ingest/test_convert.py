@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -141,3 +143,18 @@ def test_every_orientation_is_its_own_and_mirrors_keep_the_size() -> None:
                 assert image.flags.c_contiguous
                 seen.add(tuple(corners_of(image)))
     assert len(seen) == 8
+
+
+def test_no_frame_waits_for_the_garbage_collector(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mp4", [quarters(64, 48)] * 30, rotation=90)
+    source = open_source(path, DecodeSettings())
+    gc.collect()
+    gc.disable()
+    try:
+        shapes = [frame.picture().shape for frame in source.frames()]
+        left = [one for one in gc.get_objects() if isinstance(one, av.VideoFrame)]
+    finally:
+        gc.enable()
+        source.close()
+    assert shapes == [(64, 48, 3)] * 30
+    assert len(left) < 6  # the source's first, and the last ones on their way
