@@ -6,11 +6,13 @@ follows Jégou and Chum 2012, "Negative evidences and co-occurences in image ret
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,17 +21,43 @@ from core.boxes import Boxes
 from core.types import Vectors
 
 
-def without_blas_threads() -> AbstractContextManager[object]:
+class _Blas:
+    """The threads of numpy's products, for the whole process: they come back when the last one leaves."""
+
+    def __init__(self) -> None:
+        from threadpoolctl import ThreadpoolController
+
+        self._threads = ThreadpoolController().select(user_api="blas")
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._limit: Any = None
+
+    def enter(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._limit = self._threads.limit(limits=1)
+            self._inside += 1
+
+    def leave(self) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._limit.restore_original_limits()
+
+
+_blas = cache(_Blas)
+
+
+@contextmanager
+def without_blas_threads() -> Iterator[None]:
     """Products of small matrices on one core. On several their threads wait for one another in a loop: of two
     cores that others use as well, thirteen times the processor time."""
-    return cast(AbstractContextManager[object], _blas().limit(limits=1))
-
-
-@cache
-def _blas() -> Any:
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController().select(user_api="blas")
+    blas = _blas()
+    blas.enter()
+    try:
+        yield
+    finally:
+        blas.leave()
 
 
 def unit(vectors: NDArray[np.floating]) -> Vectors:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from embed.pooling import Whitening, pool, unit
+from embed.pooling import Whitening, pool, unit, without_blas_threads
 
 
 def slow_pool(feature_map: np.ndarray, box: np.ndarray, steps: int = 400) -> np.ndarray:
@@ -45,3 +46,18 @@ def test_whitening_spreads_what_varies_together() -> None:
 
 def test_unit_leaves_a_zero_row_alone() -> None:
     assert unit(np.array([[0.0, 0.0], [3.0, 4.0]])).tolist() == [[0.0, 0.0], pytest.approx([0.6, 0.8])]
+
+
+def test_the_threads_of_products_come_back_when_the_last_one_leaves() -> None:
+    def threads() -> list[int]:
+        return [one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"]
+
+    with threadpool_limits(2, user_api="blas"):
+        before = threads()
+        first, second = without_blas_threads(), without_blas_threads()
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert set(threads()) == {1}
+        second.__exit__(None, None, None)
+        assert threads() == before
