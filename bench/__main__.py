@@ -2,7 +2,7 @@
 
 Every figure stands beside another of the same run: other users of the machine then slow both alike. Tables
 are printed; figures (JSON) and charts (SVG) are kept in a folder. ``make bench ARGS="ingest --profile
-default"`` runs one alone, with its own options: parts, ingest, memory, search, startup, charts.
+default"`` runs one alone, with its own options: parts, ingest, files, memory, search, startup, charts.
 """
 
 from __future__ import annotations
@@ -17,6 +17,10 @@ from bench.ingest.__main__ import main as ingest
 from bench.search.__main__ import main as search
 
 
+def files(arguments: Sequence[str] | None = None) -> None:
+    ingest(["--files", *(arguments or ())])
+
+
 def memory(arguments: Sequence[str] | None = None) -> None:
     ingest(["--memory", *(arguments or ())])
 
@@ -26,8 +30,8 @@ def startup(arguments: Sequence[str] | None = None) -> None:
 
 
 BENCHES: dict[str, Callable[[Sequence[str]], None]] = {
-    "parts": parts.main, "ingest": ingest, "memory": memory, "search": search, "startup": startup,
-    "charts": charts.main,
+    "parts": parts.main, "ingest": ingest, "files": files, "memory": memory, "search": search,
+    "startup": startup, "charts": charts.main,
 }  # fmt: skip
 
 
@@ -38,6 +42,8 @@ def everything(folder: Path) -> None:
     parts.main([])
     _title("Ingest")
     ingest(["--rounds", "2", "--json", str(folder / "ingest-offline.json")])
+    _title("Several files at once")
+    files(["--stills", "30", "--at-once", "1", "2", "--json", str(folder / "files-offline.json")])
     _title("Memory of ingest")
     memory(["--rate", "0.5", "--lengths", "10", "60", "600", "--json", str(folder / "memory-offline.json")])
     _title("Search")
