@@ -147,7 +147,10 @@ def test_changed_paused_removed_and_what_makes_no_sense(
         saved = save(client, "cup", cup_picture)
         place = f"/v1/saved-queries/{saved['id']}"
         assert client.patch(place, json={"paused": True, "name": "mug"}).json()["paused"] is True
+        beside = f"/v1/saved-queries/{save(client, 'beside', cup_picture)['id']}"
         upload(client, "cup2.png", stills["cup2.png"])
+        until(lambda: client.get(beside).json()["matches"] == 1)  # asked after the job
+        assert client.delete(beside).status_code == 204
         assert client.patch(place, json={"paused": False}).json()["name"] == "mug"
         upload(client, "cup3.png", stills["cup3.png"])
         until(lambda: client.get(place).json()["matches"] == 1)

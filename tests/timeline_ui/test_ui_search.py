@@ -17,6 +17,8 @@ from tests.support.library import until
 from tests.support.server import Server
 from tests.timeline_ui.conftest import CUPS, LONG, MARKUP, RIGHT_TO_LEFT, Complaints
 
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("ui_search")]
+
 ALL = CUPS + 2
 A_PAGE = 24
 
