@@ -9,9 +9,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
-from tests.support.library import REPOSITORY, Library, environment
+from tests.support.library import REPOSITORY, Library, environment, until
 from tests.support.media_factory import textured, write_video
 from tests.support.server import Server, serving
 
@@ -84,6 +85,9 @@ def test_curl(served: Server, folder: Path) -> None:
 @pytest.mark.parametrize("kind", ["httpx", "client"])
 def test_python(kind: str, served: Server, folder: Path) -> None:
     key = served.library.add_key(kind, "admin")
+    # A server that has keys knows a new one after a second.
+    headers = {"Authorization": f"Bearer {key}"}
+    until(lambda: httpx.get(f"{served.url}/v1/jobs", headers=headers, trust_env=False).status_code == 200)
     said = run([sys.executable, "-"], blocks(f"python {kind}"), served, folder, MOMENTSEEK_KEY=key)
     assert "kitchen.mp4 0.0 3.0" in said and "2 segments" in said
     assert "400" in said and "parameter_invalid" in said and "profile default" in said
