@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, cast
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from index.database import Database
 from index.tables import STRETCH, Job
@@ -50,7 +50,9 @@ class FollowUps(Database):
             now = session.get(Job, job.id, with_for_update=True)
             if now is None or now.followed_up or (now.state, now.ended_at) != (job.state, job.ended_at):
                 return False
-            now.followed_up, now.first_done_at = True, now.first_done_at or job.first_done_at
+            noted = {"followed_up": True, "first_done_at": now.first_done_at or job.first_done_at}
+            # Nothing that people see of the job has changed: those who listen to jobs hear nothing.
+            session.execute(update(Job).where(Job.id == job.id).values(**noted, updated_at=Job.updated_at))
             add_deliveries(session, "job.ready" if job.state == "done" else "job.failed", data)
             return True
 

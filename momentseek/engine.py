@@ -516,8 +516,9 @@ class Engine:
         """Forget one media; its file stays. ``with_upload``: one that was uploaded goes, too, and work on it
         in this process ends. Raises NotFound, and StoreBusy while another process indexes it."""
         paths = self.catalogue.paths_of(media_id)
-        if with_upload and self.worker.is_doing(ingest_job_id(media_id)):
-            self.worker.cancel(ingest_job_id(media_id))
+        if with_upload:
+            with suppress(NotFound):
+                self.worker.cancel(ingest_job_id(media_id), elsewhere=False)
         forget_media(self.catalogue, self.store, self.storyboard_dir(media_id), media_id, new_owner())
         if with_upload:
             self._intake.remove_uploads(paths)

@@ -110,11 +110,12 @@ class Worker(Rounds):
         at_work = now is not None and now.job_id == job.id and job.state == "running"
         return max(job.progress, now.share) if at_work and now is not None else job.progress
 
-    def cancel(self, job_id: str) -> None:
+    def cancel(self, job_id: str, elsewhere: bool = True) -> None:
         """Returns when it has ended and its points are gone; a job of another process ends when that
-        process asks the catalogue next, within seconds. Raises NotFound."""
-        job = self._catalogue.get_job(job_id)
+        process asks the catalogue next, within seconds, and goes on without ``elsewhere``. Raises
+        NotFound."""
         with self._changed:
+            job = self._catalogue.get_job(job_id)
             now = self._now
             if now is not None and now.job_id == job_id:
                 now.cancelled = True
@@ -124,7 +125,8 @@ class Worker(Rounds):
             # Held, so that the worker here does not begin with it meanwhile.
             if job.state == "queued":
                 self._put_away(job)
-        self._catalogue.cancel(job_id)
+        if elsewhere:
+            self._catalogue.cancel(job_id)
 
     def _complain(self, error: Exception) -> None:
         if isinstance(error, MomentseekError):
@@ -158,8 +160,11 @@ class Worker(Rounds):
             try:
                 # What has been neither indexed nor ended by now is for the next.
                 self._catalogue.release(job.id, self._owner)
-                if now.cancelled and isinstance(job, JobRow) and self._state(job.id) == "queued":
-                    self._put_away(job)
+                if (
+                    now.cancelled and isinstance(job, JobRow) and self._state(job.id) == "queued"
+                    and not self._put_away(job)
+                ):  # fmt: skip
+                    self._catalogue.cancel(job.id)
             finally:
                 with self._changed:
                     self._now = None
@@ -248,14 +253,14 @@ class Worker(Rounds):
         self._catalogue.release(job.id, self._owner)
         self._catalogue.note(job.id, message)
 
-    def _put_away(self, job: JobRow) -> None:
-        """End a job that is cancelled: whatever it has written so far goes."""
+    def _put_away(self, job: JobRow) -> bool:
+        """End a job that is cancelled: whatever it has written so far goes. False when another process has
+        begun with it, who will put it away."""
         assert job.media_id is not None
         owner = new_owner()
         try:
             if not self._catalogue.claim_media(job.media_id, owner, 120):
-                self._catalogue.cancel(job.id)  # another process has begun with it, and will put it away
-                return
+                return False
             try:
                 if self._catalogue.get_media(job.media_id).status == "indexing":
                     self._delete_points(job.media_id)
@@ -264,6 +269,7 @@ class Worker(Rounds):
                 self._catalogue.finish_media(job.media_id, owner, "cancelled", "Cancelled.")
         except MomentseekError as error:
             _log.warning("Job %s is cancelled, but left points behind: %s", job.id, error)
+        return True
 
     def _state(self, job_id: str) -> str | None:
         try:

@@ -59,9 +59,10 @@ class Workers:
         """How far a job is, in [0, 1]: newer than what the catalogue knows, for those at work here."""
         return max(one.share_of(job) for one in self._workers)
 
-    def cancel(self, job_id: str) -> None:
-        """As ``Worker.cancel``. Raises NotFound."""
+    def cancel(self, job_id: str, elsewhere: bool = True) -> None:
+        """As ``Worker.cancel``; without ``elsewhere``, what another process works on goes on. Raises
+        NotFound."""
         with self._together.changed:
             # Nobody begins with it meanwhile; any of them will do where nobody has.
             its = next((one for one in self._workers if one.is_doing(job_id)), self._workers[0])
-            its.cancel(job_id)
+            its.cancel(job_id, elsewhere)

@@ -270,7 +270,9 @@ def test_the_end_of_a_job_is_told_once(rows: WebhookRows, tmp_path: Path) -> Non
         catalogue.finish_media("m1", "me", "failed", "It is broken.")
         (ended,) = follow_ups.ended_jobs(10)
         assert (ended.state, ended.message, ended.first_done_at) == ("failed", "It is broken.", None)
+        before = catalogue.get_job(ended.id)
         assert follow_ups.followed_up(ended, {"n": 1}) and not follow_ups.followed_up(ended, {"n": 2})
+        assert catalogue.get_job(ended.id) == before, "or who listens to jobs would hear of it once more"
         assert follow_ups.ended_jobs(10) == []
 
         def run_again(state: str) -> EndedJob:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -237,6 +238,32 @@ def test_two_at_a_time_of_which_one_is_cancelled(files: Files, workers: Workers)
     assert files.state("m2") == ("queued", None) and files.deleted == ["m1"] and files.done == ["m3"]
     workers.cancel(second.id)
     assert files.state("m2") == ("cancelled", "Cancelled.")
+
+
+def test_what_has_just_been_taken_is_cancelled_and_what_others_do_is_not(
+    files: Files, workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the write in the catalogue and what this process knows of it, nobody looks."""
+    files.slow.add("m1")
+    mine, theirs = files.add("m1"), files.add("m2")
+    assert files.catalogue.claim_media("m2", new_owner(), LEASE_SECONDS)
+    taken = threading.Event()
+    reserve_next = files.catalogue.claim_next
+
+    def claim_slowly(*arguments: Any) -> JobRow | None:
+        job = reserve_next(*arguments)
+        if job is not None:
+            taken.set()
+            time.sleep(0.2)
+        return job
+
+    monkeypatch.setattr(files.catalogue, "claim_next", claim_slowly)
+    workers.start()
+    assert taken.wait(5)
+    workers.cancel(mine.id, elsewhere=False)
+    assert claim(files.catalogue, "m1", new_owner()), "its points are free to be removed"
+    workers.cancel(theirs.id, elsewhere=False)
+    assert files.state("m2")[0] == "running"
 
 
 def test_nothing_is_done_twice(files: Files, workers: Workers) -> None:
