@@ -619,7 +619,7 @@ class Engine:
         return job
 
     def cancel_job(self, job_id: str) -> JobRow:
-        """Raises NotFound, and InvalidRequest when it has ended already."""
+        """Raises NotFound, InvalidRequest when it has ended already, StoreBusy when it takes long to end."""
         job = self._job(job_id)
         if job.state not in ("queued", "running"):
             raise InvalidRequest(f"This job is {job.state}; only one that waits or runs can be cancelled.")

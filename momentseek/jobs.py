@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-from core.errors import MomentseekError, NotFound
+from core.errors import MomentseekError, NotFound, StoreBusy
 from index.catalogue import Catalogue, JobRow
 from index.jobs import Ended, worker_name
 from index.rows import StretchRow
@@ -58,11 +58,13 @@ class _Now:
 
 @dataclass(eq=False, slots=True)
 class Together:
-    """What the workers of one process share. ``changed`` is held by who takes a job and by who cancels one;
+    """What the workers of one process share. ``changed`` is held by who takes a job and by who cancels one,
+    and while somebody is ``cancelling`` nobody takes any: it might be the one that was just let go.
     ``troubles`` says when there was some with a job, and before ``not_before`` nobody begins with anything,
     both by the monotonic clock."""
 
     changed: threading.Condition = field(default_factory=threading.Condition)
+    cancelling: int = 0
     troubles: dict[str, list[float]] = field(default_factory=dict)
     not_before: float = 0.0
     numbers: Iterator[int] = field(default_factory=count)
@@ -113,20 +115,29 @@ class Worker(Rounds):
     def cancel(self, job_id: str, elsewhere: bool = True) -> None:
         """Returns when it has ended and its points are gone; a job of another process ends when that
         process asks the catalogue next, within seconds, and goes on without ``elsewhere``. Raises
-        NotFound."""
+        NotFound, and StoreBusy when it takes long to end."""
         with self._changed:
             job = self._catalogue.get_job(job_id)
             now = self._now
             if now is not None and now.job_id == job_id:
-                now.cancelled = True
-                now.stop.set()
-                self._changed.wait_for(lambda: self._now is not now, _CANCEL_SECONDS)
+                self._cancel_now(now)
                 return
             # Held, so that the worker here does not begin with it meanwhile.
             if job.state == "queued":
                 self._put_away(job)
         if elsewhere:
             self._catalogue.cancel(job_id)
+
+    def _cancel_now(self, now: _Now) -> None:
+        now.cancelled = True
+        now.stop.set()
+        self._together.cancelling += 1
+        try:
+            if not self._changed.wait_for(lambda: self._now is not now, _CANCEL_SECONDS):
+                raise StoreBusy("The job is being cancelled and has not ended yet; try again in a while.")
+        finally:
+            self._together.cancelling -= 1
+            self._changed.notify_all()
 
     def _complain(self, error: Exception) -> None:
         if isinstance(error, MomentseekError):
@@ -137,6 +148,7 @@ class Worker(Rounds):
     def _round(self) -> bool:
         with self._changed:
             # Held, so that nobody cancels here what is taken already but not yet known to be at work.
+            self._changed.wait_for(lambda: not self._together.cancelling or self._ending.is_set())
             pause_seconds = self._together.not_before - time.monotonic()
             job = None if self._ending.is_set() or pause_seconds > 0 else self._reserve()
             if job is not None:

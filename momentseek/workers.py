@@ -61,7 +61,7 @@ class Workers:
 
     def cancel(self, job_id: str, elsewhere: bool = True) -> None:
         """As ``Worker.cancel``; without ``elsewhere``, what another process works on goes on. Raises
-        NotFound."""
+        NotFound and StoreBusy."""
         with self._together.changed:
             # Nobody begins with it meanwhile; any of them will do where nobody has.
             its = next((one for one in self._workers if one.is_doing(job_id)), self._workers[0])

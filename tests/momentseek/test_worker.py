@@ -31,6 +31,7 @@ class Files:
         self.deleted: list[str] = []
         self.trouble: dict[str, Callable[[], None]] = {}
         self.slow: set[str] = set()
+        self.when_let_go: Callable[[], None] = lambda: None
 
     def add(self, media_id: str) -> JobRow:
         path = self.folder / media_id
@@ -55,6 +56,7 @@ class Files:
         if media_id in self.slow:
             assert stop.wait(20)
             self.catalogue.release_media(media_id, owner)
+            self.when_let_go()
             return []
         facts = IndexedFacts("video", "mp4", "h264", 16, 16)
         self.catalogue.mark_indexed(media_id, facts, {"frame": 1}, "g1")
@@ -264,6 +266,23 @@ def test_what_has_just_been_taken_is_cancelled_and_what_others_do_is_not(
     assert claim(files.catalogue, "m1", new_owner()), "its points are free to be removed"
     workers.cancel(theirs.id, elsewhere=False)
     assert files.state("m2")[0] == "running"
+
+
+def test_what_is_cancelled_is_not_for_the_next(files: Files, workers: Workers) -> None:
+    """Who worked on it has let go, and has yet to put it away."""
+    files.slow.add("m1")
+
+    def others_look() -> None:
+        workers.wake()
+        time.sleep(0.3)
+
+    files.when_let_go = others_look
+    job = files.add("m1")
+    workers.start()
+    until(lambda: files.catalogue.find_media("m1").status == "indexing")
+    workers.cancel(job.id)
+    assert not workers.is_doing(job.id) and files.state("m1") == ("cancelled", "Cancelled.")
+    assert files.deleted == ["m1"] and files.catalogue.get_job(job.id).attempts == 2, "the second put it away"
 
 
 def test_nothing_is_done_twice(files: Files, workers: Workers) -> None:
