@@ -13,7 +13,7 @@ from typing import Any
 
 _COLOURS = ("#2f6fde", "#e08a1e", "#3a9a5b", "#8a8f98", "#b04a8f")
 _STAGES = ("embed", "candidates", "curves", "http")
-_SAID = {"embed": "describe", "candidates": "store", "curves": "moments", "http": "HTTP"}
+_SAID = {"embed": "describe", "candidates": "candidates", "curves": "curves", "http": "HTTP"}
 
 
 def ingest_chart(results: Sequence[dict[str, Any]], path: Path) -> None:
