@@ -44,6 +44,7 @@ def test_the_values_are_still_the_same(name: str, model_dir: Path, request: pyte
         assert np.abs(first - second).max(initial=0) <= tolerance, f"{key}{where}"
 
 
+@pytest.mark.long
 def test_the_recipe_writes_what_the_test_reads(tmp_path: Path) -> None:
     if not (find_spec("torch") and find_spec("ultralytics")):
         pytest.skip("needs torch and ultralytics")

@@ -14,6 +14,8 @@ from tests.support.library import Library
 from tests.support.server import Server, serving
 from tests.timeline_ui.conftest import WAIT_MS
 
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("ui_key")]
+
 SCOPES = ("read", "ingest", "admin")
 
 
