@@ -13,7 +13,7 @@ from typing import Any
 
 _COLOURS = ("#2f6fde", "#e08a1e", "#3a9a5b", "#8a8f98", "#b04a8f")
 _STAGES = ("embed", "candidates", "curves", "http")
-_SAID = {"embed": "describe", "candidates": "candidates", "curves": "curves", "http": "HTTP"}
+_SAID = {"embed": "describe", "http": "HTTP"}
 
 
 def ingest_chart(results: Sequence[dict[str, Any]], path: Path) -> None:
@@ -59,7 +59,7 @@ def search_chart(results: Sequence[dict[str, Any]], path: Path) -> None:
     names, left = [name for name, _ in rows], [0.0] * len(rows)
     for number, stage in enumerate(_STAGES):
         values = [stages[number] for _, stages in rows]
-        axes.barh(names, values, left=left, color=_COLOURS[number], label=_SAID[stage], height=0.6)
+        axes.barh(names, values, left=left, color=_COLOURS[number], label=_SAID.get(stage, stage), height=0.6)
         left = [before + value for before, value in zip(left, values, strict=True)]
     axes.invert_yaxis()
     axes.set_xlabel("milliseconds, median of each stage")

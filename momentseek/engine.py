@@ -514,7 +514,8 @@ class Engine:
 
     def remove_media(self, media_id: str, with_upload: bool = False) -> None:
         """Forget one media; its file stays. ``with_upload``: one that was uploaded goes, too, and work on it
-        in this process ends. Raises NotFound, and StoreBusy while another process indexes it."""
+        in this process ends. Raises NotFound, and StoreBusy while another process indexes it or work on it
+        takes long to end."""
         paths = self.catalogue.paths_of(media_id)
         if with_upload:
             with suppress(NotFound):
